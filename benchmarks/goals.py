@@ -1,0 +1,113 @@
+"""What Sennit must reach, judged by the findings."""
+
+from dataclasses import dataclass
+
+from benchmarks.figures import Findings, Sample, best_peer
+from benchmarks.servers import LIMIT, SENNIT
+
+ASYNCIO_PEERS = frozenset(
+    {
+        "uvicorn",
+        "aiohttp",
+        "granian-asgi",
+        "granian-rsgi",
+        "peregrine-asgi",
+        "fastpysgi-asgi",
+        "socketify",
+        "robyn",
+    }
+)
+RACES = ("buy-64", "buy-512", "echo1k-64", "echo64k-64", "missing-64", "dynamic-64", "stream-64")
+"""Where Sennit must answer more requests per second than every peer."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One goal: what was to be reached, what was found, and whether that is enough."""
+
+    goal: str
+    bound: str
+    found: float
+    reached: bool
+
+
+def judge(findings: Findings) -> list[Verdict]:
+    """Return a verdict for each goal whose scenarios were measured with all that it compares."""
+    found = [
+        _at_least(
+            "buy-64: requests/s of the limit's", 0.90, _of_limit(findings, "buy-64", "requests_per_second")
+        ),
+        _at_most(
+            "buy-64: CPU per request of the limit's",
+            1.20,
+            _of_limit(findings, "buy-64", "cpu_us_per_request"),
+        ),
+        _at_least(
+            "buy-512: requests/s of the limit's", 0.85, _of_limit(findings, "buy-512", "requests_per_second")
+        ),
+        _at_most("buy-1: p50 of the limit's", 1.15, _of_limit(findings, "buy-1", "p50_us")),
+        _at_least("async-64: requests/s of the limit's on buy-64", 0.75, _async_of_limit(findings)),
+        _at_least("sleep0-64: requests/s of the best asyncio peer's", 1.0, _sleep0_of_asyncio(findings)),
+        *(_at_least(f"{key}: requests/s of the best peer's", 1.0, _of_peer(findings, key)) for key in RACES),
+        _at_most("buy-64: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings)),
+        _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
+        _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),
+        _at_most("upload: rise of RSS in MiB", 8.0, _value(findings, "upload", 2)),
+        _at_most("download: rise of RSS in MiB", 8.0, _value(findings, "download", 2)),
+        _at_most("startup: ms", 100.0, _value(findings, "startup", 0)),
+    ]
+    return [verdict for verdict in found if verdict is not None]
+
+
+def _at_least(goal: str, bound: float, found: float | None) -> Verdict | None:
+    return None if found is None else Verdict(goal, f"at least {bound:g}", found, found >= bound)
+
+
+def _at_most(goal: str, bound: float, found: float | None) -> Verdict | None:
+    return None if found is None else Verdict(goal, f"at most {bound:g}", found, found <= bound)
+
+
+def _quotient(ours: float | None, theirs: float | None) -> float | None:
+    return None if ours is None or not theirs else ours / theirs
+
+
+def _figure(medians: dict[str, Sample], name: str | None, figure: str) -> float | None:
+    sample = medians.get(name or "")
+    return None if sample is None else float(getattr(sample, figure))
+
+
+def _of_limit(findings: Findings, key: str, figure: str) -> float | None:
+    medians = findings.load(key)
+    return _quotient(_figure(medians, SENNIT, figure), _figure(medians, LIMIT, figure))
+
+
+def _async_of_limit(findings: Findings) -> float | None:
+    ours = _figure(findings.load("async-64"), SENNIT, "requests_per_second")
+    return _quotient(ours, _figure(findings.load("buy-64"), LIMIT, "requests_per_second"))
+
+
+def _of_peer(findings: Findings, key: str) -> float | None:
+    medians = findings.load(key)
+    theirs = _figure(medians, best_peer(medians), "requests_per_second")
+    return _quotient(_figure(medians, SENNIT, "requests_per_second"), theirs)
+
+
+def _sleep0_of_asyncio(findings: Findings) -> float | None:
+    medians = findings.load("sleep0-64")
+    best = next((name for name in medians if name in ASYNCIO_PEERS), None)
+    theirs = _figure(medians, best, "requests_per_second")
+    return _quotient(_figure(medians, SENNIT, "requests_per_second"), theirs)
+
+
+def _cpu_of_peer(findings: Findings) -> float | None:
+    medians = findings.load("buy-64")
+    thriftiest = min(
+        (sample.cpu_us_per_request for name, sample in medians.items() if name not in {LIMIT, SENNIT}),
+        default=None,
+    )
+    return _quotient(_figure(medians, SENNIT, "cpu_us_per_request"), thriftiest)
+
+
+def _value(findings: Findings, key: str, column: int) -> float | None:
+    row = findings.other(key).get(SENNIT)
+    return None if row is None else row[column]

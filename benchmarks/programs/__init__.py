@@ -1,0 +1,1 @@
+"""What the servers run: one program per server or interface, and one per scenario for Sennit."""

@@ -1,0 +1,100 @@
+"""Measures the load scenarios: all servers of a scenario side by side, in interleaved rounds."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks import answers, load
+from benchmarks.figures import Findings, LoadTable, Sample
+from benchmarks.scenarios import HEAVY, Scenario
+from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Server, running
+
+SETTLE_SECONDS = 0.05
+Say = Callable[[str], None]
+
+EXPECTED_TROUBLE = (NotStarted, answers.WrongAnswer, load.LoadFailed, OSError)
+"""What may go wrong with one server without being the end of the run."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how often to measure. `generator` and `connections`, if set, hold for all scenarios."""
+
+    rounds: int
+    seconds: float
+    warmup: float
+    generator: str | None = None
+    connections: tuple[int, ...] | None = None
+
+    def generator_for(self, scenario: Scenario, connections: int) -> str:
+        """Return the generator: the scenario's, but ours for one connection: wrk's µs are too coarse."""
+        return self.generator or (HEAVY if connections == 1 else scenario.generator)
+
+
+def measure_loads(
+    scenario: Scenario, chosen: Sequence[Server], launcher: Launcher, plan: Plan, findings: Findings, say: Say
+) -> None:
+    """Measure one scenario with each number of connections; adds tables and failures to `findings`."""
+    with ExitStack() as stack:
+        ready: list[Running] = []
+        # The limit starts last: it copies the answer that Sennit gave to the check.
+        for server in sorted(chosen, key=lambda server: server.name == LIMIT):
+            if scenario.program not in server.programs:
+                continue
+            try:
+                started = stack.enter_context(running(launcher, server, scenario))
+                answer = answers.check(started.port, scenario)
+            except EXPECTED_TROUBLE as trouble:
+                _note(findings, say, server.name, scenario.name, trouble)
+                continue
+            if server.name == SENNIT:
+                launcher.set_limit_answer(scenario, answer.raw)
+            started.pause()
+            ready.append(started)
+        for connections in plan.connections or scenario.connections:
+            generator = plan.generator_for(scenario, connections)
+            table = LoadTable(scenario.name, scenario.title, connections, generator, plan.seconds)
+            effort = load.Effort(connections, plan.seconds, plan.warmup)
+            findings.loads.append(table)
+            for number in range(plan.rounds):
+                # Each round begins with another server, so that none always follows the same one.
+                shift = number % max(1, len(ready))
+                for started in ready[shift:] + ready[:shift]:
+                    _measure_once(started, scenario, table, effort, findings, say)
+
+
+def _measure_once(
+    started: Running, scenario: Scenario, table: LoadTable, effort: load.Effort, findings: Findings, say: Say
+) -> None:
+    name = started.server.name
+    if f"{name} {table.key}" in findings.failures:
+        return
+    started.resume()
+    time.sleep(SETTLE_SECONDS)
+    try:
+        seen = load.run(table.generator, started.port, scenario, effort, started.cpu_seconds)
+        sample = Sample(
+            seen.requests_per_second,
+            seen.p50_us,
+            seen.p99_us,
+            1e6 * seen.cpu_seconds / seen.answered,
+            started.rss_kib(),
+        )
+    except EXPECTED_TROUBLE as trouble:
+        _note(findings, say, name, table.key, trouble)
+        table.samples.pop(name, None)
+        return
+    finally:
+        started.pause()
+    table.samples.setdefault(name, []).append(sample)
+    say(
+        f"{table.key:12} {name:15} {sample.requests_per_second:8.0f} requests/s  p50 {sample.p50_us:8.1f} µs"
+        f"  p99 {sample.p99_us:8.1f} µs  {sample.cpu_us_per_request:7.2f} µs CPU each"
+    )
+
+
+def _note(findings: Findings, say: Say, server: str, where: str, trouble: Exception) -> None:
+    text = str(trouble) or type(trouble).__name__
+    findings.failures[f"{server} {where}"] = text
+    say(f"{where:12} {server:15} left out: {text}")

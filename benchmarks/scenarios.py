@@ -1,0 +1,96 @@
+"""What is asked of the servers, and what they must answer."""
+
+from dataclasses import dataclass
+
+from benchmarks.programs.pages import CHUNK_BYTES, CHUNK_COUNT, CHUNKS, PAGE
+
+HEAVY = "load"
+WRK = "wrk"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of request under load.
+
+    `program` names what the server runs (see `programs/`); `body` is the answer's body, None for any but an
+    empty one; `generator` is the load generator that can drive it faster than a server answers.
+    """
+
+    name: str
+    title: str
+    program: str
+    path: str
+    status: int
+    body: bytes | None
+    connections: tuple[int, ...] = (64,)
+    request_body: bytes = b""
+    generator: str = WRK
+
+    @property
+    def method(self) -> str:
+        """The request's method: POST where there is a body to send."""
+        return "POST" if self.request_body else "GET"
+
+    def request(self, port: int) -> bytes:
+        """Return the bytes of one request, the same fields that wrk sends."""
+        head = f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        if self.request_body:
+            head += f"Content-Length: {len(self.request_body)}\r\n"
+        return f"{head}\r\n".encode() + self.request_body
+
+    def typical_answer(self) -> bytes:
+        """Return an answer as Sennit gives it: for the limit, when Sennit itself isn't there to be asked."""
+        reason = {200: "OK", 402: "Payment Required", 404: "Not Found"}[self.status]
+        head = (
+            f"HTTP/1.1 {self.status} {reason}\r\nServer: Sennit\r\n"
+            "Date: Sat, 22 Nov 2025 12:00:00 GMT\r\nContent-Type: text/html\r\n"
+        )
+        if self.program == "stream":
+            chunks = b"".join(b"%x\r\n%b\r\n" % (CHUNK_BYTES, chunk) for chunk in CHUNKS)
+            return f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks + b"0\r\n\r\n"
+        body = self.body if self.body is not None else b"<html><body>404</body></html>".ljust(200)
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+_KIB = b"0123456789abcdef" * 64
+
+LOADS: tuple[Scenario, ...] = (
+    Scenario("buy", "GET /buy, the seed's 402 page", "buy", "/buy", 402, PAGE, (64, 512, 1)),
+    Scenario("async", "the 402 page by a coroutine that doesn't wait", "nowait", "/buy", 402, PAGE),
+    Scenario(
+        "sleep0", "the 402 page by a coroutine that awaits `asyncio.sleep(0)`", "sleep0", "/buy", 402, PAGE
+    ),
+    Scenario("echo1k", "POST, 1 KiB echoed", "echo", "/echo", 200, _KIB, request_body=_KIB),
+    Scenario(
+        "echo64k",
+        "POST, 64 KiB echoed",
+        "echo",
+        "/echo",
+        200,
+        _KIB * 64,
+        request_body=_KIB * 64,
+        generator=HEAVY,
+    ),
+    Scenario("missing", "a 404 three levels deep", "missing", "/a/b/c", 404, None),
+    Scenario("dynamic", "a dynamic child, /user/12345", "dynamic", "/user/12345", 200, b"user 12345"),
+    Scenario(
+        "stream",
+        f"{CHUNK_COUNT} chunks of {CHUNK_BYTES} bytes, handed over one by one",
+        "stream",
+        "/stream",
+        200,
+        b"".join(CHUNKS),
+        generator=HEAVY,
+    ),
+)
+"""Scenarios measured as requests per second, in the order they are run."""
+
+OTHERS = ("startup", "idle", "soak", "transfer")
+"""Scenarios with a measurement of their own (see `lifetimes`)."""
+
+NAMES = tuple(scenario.name for scenario in LOADS) + OTHERS
+
+
+def by_name(name: str) -> Scenario:
+    """Return the load scenario called `name`; KeyError if there is none."""
+    return {scenario.name: scenario for scenario in LOADS}[name]

@@ -1,0 +1,243 @@
+"""The servers that are compared, how each is started at its fastest, and the running ones."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import measure, native
+from benchmarks.paths import BUILD, PROGRAMS, ROOT
+from benchmarks.scenarios import Scenario
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+START_SECONDS = 15.0
+STOP_SECONDS = 2.0
+
+LIMIT = "limit"
+SENNIT = "sennit"
+
+_SYNC = frozenset({"buy", "echo", "missing", "dynamic", "stream"})
+_ASYNC = _SYNC | {"nowait", "sleep0"}
+_UP = frozenset({"upload"})
+_DOWN = frozenset({"download"})
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server and how it is started.
+
+    `programs` are the programs it can run; `distributions` the PyPI packages whose versions are reported.
+    `arguments` follow the interpreter; `{port}`, `{program}` and `{programs}` (their folder) are filled in.
+    """
+
+    name: str
+    interface: str
+    arguments: tuple[str, ...]
+    programs: frozenset[str]
+    distributions: tuple[str, ...] = ()
+
+
+def _script(name: str, *more: str) -> tuple[str, ...]:
+    return ("{programs}/" + name, "{port}", "{program}", *more)
+
+
+def _granian(interface: str) -> tuple[str, ...]:
+    options = (
+        f"-m granian --interface {interface} --host 127.0.0.1 --port {{port}} --workers 1 --http 1 --no-ws"
+    )
+    options += " --runtime-threads 1 --loop uvloop --backlog 16384 --backpressure 16384 --no-log"
+    if interface == "wsgi":
+        options += " --blocking-threads 1"
+    return (*options.split(), f"benchmarks.programs.{interface}_apps:{{program}}")
+
+
+def _peregrine(interface: str) -> tuple[str, ...]:
+    options = f"-m peregrine --protocol {interface} --host 127.0.0.1 --port {{port}} --workers 1"
+    options += " --backlog 8192 --max-connections 16384 --max-body 2147483648 --keep-alive 600000"
+    options += " --no-lifespan --no-websockets --log-level silent"
+    return (*options.split(), f"benchmarks.programs.{interface}_apps:{{program}}")
+
+
+SERVERS: tuple[Server, ...] = (
+    Server(LIMIT, "C, canned answer", (), _SYNC),
+    Server(
+        SENNIT, "Resource", ("{programs}/sennit_{program}.py", "{port}"), _ASYNC | _UP | _DOWN, ("sennit",)
+    ),
+    Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
+    Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
+    Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC, ("fastpysgi",)),
+    Server("bjoern", "WSGI", _script("run_bjoern.py"), _SYNC | _DOWN, ("bjoern",)),
+    Server("peregrine-wsgi", "WSGI", _peregrine("wsgi"), _SYNC | _DOWN, ("peregrine-server",)),
+    Server(
+        "peregrine-asgi", "ASGI", _peregrine("asgi"), _ASYNC | _UP | _DOWN, ("peregrine-server", "uvloop")
+    ),
+    Server("granian-rsgi", "RSGI", _granian("rsgi"), _ASYNC | _UP | _DOWN, ("granian", "uvloop")),
+    Server("granian-asgi", "ASGI", _granian("asgi"), _ASYNC | _UP | _DOWN, ("granian", "uvloop")),
+    Server("granian-wsgi", "WSGI", _granian("wsgi"), _SYNC | _DOWN, ("granian",)),
+    Server("socketify", "native", _script("run_socketify.py"), _ASYNC, ("socketify",)),
+    Server(
+        "uvicorn", "ASGI", _script("run_uvicorn.py"), _ASYNC | _UP | _DOWN, ("uvicorn", "uvloop", "httptools")
+    ),
+    Server("aiohttp", "native", _script("run_aiohttp.py"), _ASYNC | _UP | _DOWN, ("aiohttp", "uvloop")),
+    Server("twisted", "Resource", _script("run_twisted.py"), _ASYNC, ("Twisted",)),
+    Server("robyn", "native", _script("run_robyn.py"), _ASYNC, ("robyn",)),
+)
+"""The limit, Sennit, and the peers."""
+
+PEERS = tuple(server.name for server in SERVERS if server.name not in {LIMIT, SENNIT})
+
+
+class NotStarted(Exception):
+    """A server ended or stayed silent; the text is the last line it printed, without folders."""
+
+
+@dataclass
+class Running:
+    """A server's process. It leads a session of its own, so that its descendants pause and resume with it."""
+
+    server: Server
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    started_at: float
+    _family: list[int] = field(default_factory=list)
+
+    def members(self) -> list[int]:
+        """Return the ids of the process and its descendants, as they were when first asked for."""
+        if not self._family:
+            self._family = measure.family(self.process.pid)
+        return self._family
+
+    def cpu_seconds(self) -> float:
+        """Return the processor seconds used so far."""
+        return measure.cpu_seconds(self.members())
+
+    def rss_kib(self) -> int:
+        """Return the resident memory in KiB."""
+        return measure.rss_kib(self.members())
+
+    def pause(self) -> None:
+        """Stop it from running, timers and all, while another server is measured."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it run again."""
+        self._signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """End it: politely, then surely."""
+        self.resume()
+        self._signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def wait_until_listening(self) -> None:
+        """Return once a connection is accepted; raises NotStarted."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise NotStarted(self.last_words())
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
+                return
+            time.sleep(0.01)
+        raise NotStarted(f"silent for {START_SECONDS:.0f} s; {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the last line that the server printed: the error, if it died of one."""
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return without_folders(lines[-1]) if lines else "it printed nothing"
+
+
+def without_folders(text: str) -> str:
+    """Return `text` without the folders of this machine, so that it can be published."""
+    return text.replace(str(ROOT), ".").replace(str(Path.home()), "~")
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Run on one core for a while; what is started meanwhile stays there. Does nothing with a single core."""
+    before = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+class Launcher:
+    """Starts servers on their core with the right interpreter."""
+
+    def __init__(self, peers_python: Path, sennit_python: Path | None) -> None:
+        self._peers_python = peers_python
+        self._sennit_python = sennit_python
+        self._answers: dict[str, bytes] = {}
+
+    def set_limit_answer(self, scenario: Scenario, raw: bytes) -> None:
+        """Let the limit server answer `scenario` with these bytes."""
+        self._answers[scenario.name] = raw
+
+    def command(self, server: Server, scenario: Scenario, port: int) -> list[str]:
+        """Return the command line that starts `server` with a scenario's program. Raises NotStarted."""
+        if server.name == LIMIT:
+            answer = BUILD / f"answer-{scenario.name}"
+            program_file = native.build("limit")
+            answer.write_bytes(self._answers.get(scenario.name) or scenario.typical_answer())
+            return [str(program_file), str(port), str(answer), str(len(scenario.request_body))]
+        python = self._sennit_python if server.name == SENNIT else self._peers_python
+        if python is None:
+            raise NotStarted("no interpreter has sennit._engine")
+        names = {"port": port, "program": scenario.program, "programs": PROGRAMS}
+        return [str(python), *(part.format(**names) for part in server.arguments)]
+
+    def start(self, server: Server, scenario: Scenario) -> Running:
+        """Start `server` with a scenario's program; it may not listen yet. Raises NotStarted."""
+        port = free_port()
+        command = self.command(server, scenario, port)
+        log = BUILD / f"{server.name}.log"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with log.open("wb") as output, on_core(SERVER_CORE):
+            started_at = time.monotonic()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
+            )
+        return Running(server, port, process, log, started_at)
+
+
+@contextlib.contextmanager
+def running(launcher: Launcher, server: Server, scenario: Scenario) -> Iterator[Running]:
+    """Start a server and wait until it listens; end it at the end. Raises NotStarted."""
+    started = launcher.start(server, scenario)
+    try:
+        started.wait_until_listening()
+        yield started
+    finally:
+        started.end()

@@ -1,0 +1,408 @@
+//! The way in: bytes to requests, requests to the program.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sennit_wire::{Framing, Head, RequestFacts, Responder, Step, Version, Violation};
+
+use super::sink::Poured;
+use super::{Conn, Facts, Sink, State, Transport};
+use crate::dispatch;
+use crate::errors;
+use crate::request::{Body, Request};
+
+/// Pipelined requests answered in one go before the other connections have their turn.
+const TURN_REQUESTS: u32 = 32;
+
+/// What the state machine asks for, outside of the lock.
+enum Next {
+    /// Nothing more can be done with this input now.
+    Wait,
+    /// A request begins.
+    Head(Head),
+    /// A program that reads its body as it comes has something to read.
+    News,
+    /// A piece of body for a file object of the program's.
+    WriteTo(Py<PyAny>, Vec<u8>),
+    /// The request is all there.
+    Complete,
+    /// The peer broke the rules.
+    Refuse(Violation),
+    /// The peer sends more of an unwanted body than is worth reading.
+    GiveUp,
+    /// The body could not be stored.
+    Broken(std::io::Error),
+}
+
+impl State {
+    /// Take from `input` from `used` on until something must be done outside of the lock.
+    fn next(&mut self, py: Python<'_>, input: &[u8], used: &mut usize) -> Next {
+        loop {
+            if self.facts.deaf || matches!(self.transport, Transport::Closed) {
+                *used = input.len();
+                return Next::Wait;
+            }
+            if self.sink.is_full(self.settings.high_water) {
+                return Next::Wait;
+            }
+            let rest = input.get(*used..).unwrap_or_default();
+            let (taken, step) = match self.receiver.advance(rest, &self.settings.limits) {
+                Ok(progress) => progress,
+                Err(violation) => return Next::Refuse(violation),
+            };
+            *used += taken;
+            match step {
+                Step::NeedMore => return Next::Wait,
+                Step::Head(head) => return Next::Head(head),
+                Step::Data(range) => {
+                    let piece = rest.get(range).unwrap_or_default();
+                    self.body_received += piece.len() as u64;
+                    match self.sink.pour(piece, self.settings.body_in_memory) {
+                        Poured::Stored => {}
+                        Poured::News => return Next::News,
+                        Poured::TooMuch => return Next::GiveUp,
+                        Poured::Failed(error) => return Next::Broken(error),
+                        Poured::WriteTo => {
+                            if let Sink::Given(file) = &self.sink {
+                                return Next::WriteTo(file.clone_ref(py), piece.to_vec());
+                            }
+                        }
+                    }
+                }
+                Step::End if self.request.is_none() => self.ready_for_next(),
+                Step::End => {
+                    self.facts.body_complete = true;
+                    return Next::Complete;
+                }
+            }
+        }
+    }
+
+    /// The response is out and the body is in: the next request may come.
+    pub fn ready_for_next(&mut self) {
+        self.receiver.next_request();
+        self.sink = Sink::Nothing;
+        self.body_received = 0;
+        self.facts.body_complete = false;
+    }
+}
+
+impl Conn {
+    /// Take bytes from the peer, and what was left over before, as far as it goes.
+    pub fn receive(self: &Arc<Self>, py: Python<'_>, fresh: &[u8]) {
+        let mut held = {
+            let mut state = self.lock(py);
+            if state.facts.busy {
+                state.input.extend_from_slice(fresh);
+                return;
+            }
+            state.facts.busy = true;
+            std::mem::take(&mut state.input)
+        };
+        let used = if held.is_empty() {
+            let used = self.work_through(py, fresh);
+            held.extend_from_slice(fresh.get(used..).unwrap_or_default());
+            used
+        } else {
+            held.extend_from_slice(fresh);
+            let used = self.work_through(py, &held);
+            held.drain(..used.min(held.len()));
+            used
+        };
+        let mut state = self.lock(py);
+        state.facts.busy = false;
+        // What a nested call brought meanwhile comes after what was left here.
+        let nested = std::mem::take(&mut state.input);
+        let go_on = used > 0 && !nested.is_empty();
+        held.extend_from_slice(&nested);
+        state.input = held;
+        drop(state);
+        if go_on {
+            self.queue(py);
+        }
+    }
+
+    fn work_through(self: &Arc<Self>, py: Python<'_>, input: &[u8]) -> usize {
+        let mut used = 0;
+        let mut served = 0;
+        loop {
+            let next = {
+                let mut state = self.lock(py);
+                if served >= TURN_REQUESTS && state.request.is_none() {
+                    drop(state);
+                    self.queue(py);
+                    return used;
+                }
+                state.next(py, input, &mut used)
+            };
+            match next {
+                Next::Wait => return used,
+                Next::Head(head) => {
+                    served += 1;
+                    self.begin(py, head);
+                }
+                Next::News => self.tell_reader(py),
+                Next::WriteTo(file, piece) => {
+                    let written =
+                        file.bind(py).call_method1(intern!(py, "write"), (PyBytes::new(py, &piece),));
+                    if let Err(error) = written {
+                        self.fail_current(py, error);
+                    }
+                }
+                Next::Complete => self.complete(py),
+                Next::Refuse(violation) => {
+                    self.refuse(py, violation.status(), violation.explanation());
+                }
+                Next::GiveUp => {
+                    let mut state = self.lock(py);
+                    state.facts.deaf = true;
+                    state.facts.close_after = true;
+                }
+                Next::Broken(error) => self.fail_current(py, error.into()),
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Self>, py: Python<'_>, head: Head) {
+        let service = self.service.get();
+        let channel = || crate::connection::Connection::wrap(py, Arc::clone(self));
+        let request = match service.make_request(py, channel) {
+            Ok(request) => request,
+            Err(error) => {
+                errors::log(py, "a request object could not be made", error);
+                self.refuse(py, 500, "Internal Server Error");
+                return;
+            }
+        };
+        let framing = head.framing();
+        let facts = RequestFacts {
+            version: head.version(),
+            head_method: head.is_head_method(),
+            keep_alive: head.keep_alive(),
+        };
+        let owes_continue = head.expects_continue() && framing != Framing::None;
+        request.get().bind(py, head, Arc::clone(self));
+        service.request_began();
+        {
+            let mut state = self.lock(py);
+            let busy = state.facts.busy;
+            let queued = state.facts.queued;
+            state.facts = Facts { busy, queued, owes_continue, ..Facts::default() };
+            state.responder = Some(Responder::new(facts));
+            state.request = Some(request.clone().unbind());
+            state.body_received = 0;
+        }
+        if framing != Framing::None {
+            self.prepare_body(py, &request, framing);
+        }
+    }
+
+    /// Decide where the body goes, before any of it is read (RFC 9110 section 15.5.14).
+    fn prepare_body(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        request: &Bound<'_, Request>,
+        framing: Framing,
+    ) {
+        let wish = match dispatch::probe(self.service.get(), request) {
+            Ok(wish) => wish,
+            Err(error) => return self.fail_current(py, error),
+        };
+        let declared = match framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::None => None,
+        };
+        let settings = self.service.get().settings();
+        let limit = wish.limit.unwrap_or(settings.max_body);
+        if declared.zip(limit).is_some_and(|(length, limit)| length > limit) {
+            return self.fail_current(py, errors::http_error(py, 413));
+        }
+        self.lock(py).receiver.set_body_limit(limit);
+        if wish.streams {
+            self.lock(py).sink = Sink::Stream(Vec::new());
+            self.dispatch(py, request);
+            return;
+        }
+        let sink = match self.given_file(py, declared) {
+            Ok(Some(file)) => Ok(Sink::Given(file)),
+            Ok(None) => Sink::collecting(declared, settings.body_in_memory).map_err(PyErr::from),
+            Err(error) => Err(error),
+        };
+        match sink {
+            Ok(sink) => {
+                self.lock(py).sink = sink;
+                self.send_continue(py);
+            }
+            Err(error) => self.fail_current(py, error),
+        }
+    }
+
+    /// The file that a program's `Site.getContentFile(length)` wants the body in.
+    fn given_file(&self, py: Python<'_>, declared: Option<u64>) -> PyResult<Option<Py<PyAny>>> {
+        let site = self.service.get().site(py);
+        match site.getattr_opt(intern!(py, "getContentFile"))? {
+            Some(make) => Ok(Some(make.call1((declared,))?.unbind())),
+            None => Ok(None),
+        }
+    }
+
+    /// Send `100 Continue` if it is owed (RFC 9110 section 10.1.1).
+    pub fn send_continue(self: &Arc<Self>, py: Python<'_>) {
+        let mut state = self.lock(py);
+        if !std::mem::take(&mut state.facts.owes_continue) || state.facts.body_complete {
+            return;
+        }
+        let state = &mut *state;
+        if let Some(responder) = state.responder.as_mut() {
+            let none = std::iter::empty::<(&[u8], &[u8])>();
+            responder.interim(state.out.tail(), 100, b"Continue", none);
+        }
+        let _ = state;
+        self.queue_unlocked(py);
+    }
+
+    fn complete(self: &Arc<Self>, py: Python<'_>) {
+        let (request, body, dispatched) = {
+            let mut state = self.lock(py);
+            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else { return };
+            let dispatched = state.facts.dispatched;
+            let body = match std::mem::replace(&mut state.sink, Sink::Nothing) {
+                Sink::Memory(bytes) => Body::Memory(bytes),
+                Sink::Spool(file) => Body::File(file),
+                Sink::Given(file) => Body::Given(file),
+                stream @ (Sink::Stream(_) | Sink::Refused(_) | Sink::Drain(_)) => {
+                    state.sink = stream;
+                    Body::Nothing
+                }
+                Sink::Nothing => Body::Nothing,
+            };
+            (request, body, dispatched)
+        };
+        if dispatched {
+            self.tell_reader(py);
+            return;
+        }
+        let request = request.bind(py);
+        request.get().set_body(py, body);
+        self.dispatch(py, request);
+    }
+
+    fn dispatch(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {
+        self.lock(py).facts.dispatched = true;
+        dispatch::process(self, request);
+    }
+
+    /// The program's reader of the body, if one waits, may look again.
+    pub fn tell_reader(&self, py: Python<'_>) {
+        let callback = self.lock(py).waiting.as_mut().and_then(|w| w.on_body.take());
+        if let Some(callback) = callback {
+            errors::call(py, "a body callback", callback.bind(py));
+        }
+    }
+
+    /// The current request can't go on: it is answered as if the program had raised `error`.
+    pub fn fail_current(self: &Arc<Self>, py: Python<'_>, error: PyErr) {
+        let request = {
+            let mut state = self.lock(py);
+            let drain = state.settings.max_drain;
+            let spoiled = std::mem::replace(&mut state.sink, Sink::Drain(drain));
+            state.facts.dispatched = true;
+            let request = state.request.as_ref().map(|r| r.clone_ref(py));
+            drop(state);
+            drop(spoiled);
+            request
+        };
+        if let Some(request) = request {
+            dispatch::failed(request.bind(py), error, None);
+        }
+    }
+
+    /// The peer broke a rule: answer with `status` if that is still possible, and end the connection.
+    pub fn refuse(self: &Arc<Self>, py: Python<'_>, status: u16, explanation: &'static str) {
+        let current = {
+            let mut state = self.lock(py);
+            state.facts.deaf = true;
+            state.facts.close_after = true;
+            if state.facts.dispatched {
+                state.sink = Sink::Refused(status);
+            }
+            state.request.as_ref().map(|r| (r.clone_ref(py), state.facts.dispatched))
+        };
+        errors::tell_client_error(py, self, status, explanation);
+        match current {
+            Some((_, true)) => self.tell_reader(py),
+            Some((_, false)) if status == 413 => {
+                self.fail_current(py, errors::http_error(py, status));
+            }
+            _ => self.answer_plainly(py, status, explanation),
+        }
+    }
+
+    /// The client was too slow with its head or its body.
+    pub fn time_out(self: &Arc<Self>, py: Python<'_>) {
+        self.refuse(py, 408, "the request took too long to arrive");
+        self.settle(py);
+    }
+
+    /// Answer what never became a request, or never will, without the program.
+    fn answer_plainly(self: &Arc<Self>, py: Python<'_>, status: u16, explanation: &str) {
+        let dropped = {
+            let mut guard = self.lock(py);
+            let state = &mut *guard;
+            if matches!(state.transport, Transport::Closed) {
+                return;
+            }
+            let dropped = (state.request.take(), std::mem::replace(&mut state.sink, Sink::Nothing));
+            let mut responder = Responder::new(RequestFacts {
+                version: Version::Http11,
+                head_method: false,
+                keep_alive: false,
+            });
+            let body = plain_body(status, explanation);
+            let date = sennit_wire::http_date(crate::clock::seconds());
+            let fields: [(&[u8], &[u8]); 3] = [
+                (b"Server", crate::SERVER.as_bytes()),
+                (b"Date", &date),
+                (b"Content-Type", b"text/plain; charset=utf-8"),
+            ];
+            let out = state.out.tail();
+            let reason = sennit_wire::reason_phrase(status);
+            let length = Some(body.len() as u64);
+            responder.head(out, status, reason, fields.iter().copied(), length, true);
+            responder.data(out, &body);
+            responder.finish(out, std::iter::empty::<(&[u8], &[u8])>());
+            state.responder = None;
+            dropped
+        };
+        if let Some(request) = &dropped.0 {
+            request.get().abandon(py);
+        }
+        self.queue(py);
+    }
+
+    /// The peer will send no more.
+    pub fn on_end_of_input(self: &Arc<Self>, py: Python<'_>) {
+        let (pending, unsent) = {
+            let mut state = self.lock(py);
+            state.facts.deaf = true;
+            state.facts.close_after = true;
+            (state.request.is_some(), !state.out.is_empty())
+        };
+        if pending {
+            self.lose(py, "done", false);
+        } else if unsent {
+            // It may have closed one way only: what is on its way still goes out.
+            self.settle(py);
+        } else {
+            self.close(py);
+        }
+    }
+}
+
+fn plain_body(status: u16, explanation: &str) -> Cow<'static, [u8]> {
+    let reason = String::from_utf8_lossy(sennit_wire::reason_phrase(status));
+    Cow::Owned(format!("{status} {reason}: {explanation}\n").into_bytes())
+}

@@ -1,0 +1,329 @@
+//! The way out: responses to bytes, bytes to the transport.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+use sennit_net::{Flushed, Interest};
+use sennit_wire::Wrote;
+use smallvec::SmallVec;
+
+use super::{Conn, Sink, State, Transport, Waiting};
+use crate::clock;
+use crate::headers::HeaderMap;
+use crate::request::{Request, RequestState};
+
+/// Bodies from this size on are sent from where they are.
+const SHARE_FROM: usize = 16 << 10;
+
+/// What goes into a response's head besides what the program has set, found before the lock is taken.
+pub struct HeadPlan {
+    /// Content-Type where the program set none.
+    pub default_type: Option<Cow<'static, [u8]>>,
+    /// The site is stopping.
+    pub last: bool,
+}
+
+/// What became of an output operation.
+#[derive(Default)]
+pub struct Outcome {
+    /// The response has ended; what it held is to be let go outside of the lock.
+    pub ended: Option<Ended>,
+    /// More is waiting now than the high-water mark.
+    pub blocked: bool,
+    /// The program sent more than it had declared: to be logged.
+    pub overrun: bool,
+    /// Nobody further up the stack is going to flush.
+    pub queue: bool,
+}
+
+/// What an ended response leaves to be let go.
+pub struct Ended {
+    /// The request.
+    pub request: Py<Request>,
+    /// Its rare belongings.
+    pub waiting: Option<Box<Waiting>>,
+    /// What its body went to.
+    pub sink: Sink,
+    /// It had fewer bytes than it had declared.
+    pub short: bool,
+}
+
+impl State {
+    /// Put the head of the response out.
+    pub fn emit_head(
+        &mut self,
+        response: &mut RequestState,
+        headers: Option<&HeaderMap>,
+        plan: &HeadPlan,
+        length: Option<u64>,
+    ) {
+        let close = plan.last || self.facts.close_after || self.body_is_too_much_to_drain();
+        let Some(responder) = self.responder.as_mut() else { return };
+        let date;
+        let mut fields: SmallVec<[(&[u8], &[u8]); 12]> = SmallVec::new();
+        match headers {
+            Some(headers) => fields.extend(headers.iter()),
+            None => {
+                date = clock::http_date();
+                fields.push((b"Server", crate::SERVER.as_bytes()));
+                fields.push((b"Date", &date));
+            }
+        }
+        if let Some(default_type) = &plan.default_type {
+            if length != Some(0) && !matches!(response.code, 204 | 304) {
+                fields.push((b"Content-Type", default_type));
+            }
+        }
+        let reason = response.reason();
+        let framed = responder.head(
+            self.out.tail(),
+            response.code,
+            reason,
+            fields.iter().copied(),
+            length,
+            close,
+        );
+        self.facts.close_after |= framed.close;
+        response.started = true;
+    }
+
+    /// Whether a body that nobody is reading is longer than is worth throwing away to keep the connection.
+    fn body_is_too_much_to_drain(&self) -> bool {
+        if self.facts.body_complete || matches!(self.sink, Sink::Stream(_)) {
+            return false;
+        }
+        if self.facts.owes_continue {
+            // The client may or may not send the body now (RFC 9110 section 10.1.1): there is no telling where the
+            // next request begins.
+            return true;
+        }
+        self.receiver.body_remaining().is_some_and(|left| left > self.settings.max_drain)
+    }
+
+    /// Frame body bytes into the output. A large `bytes` object is sent from where it is.
+    pub fn emit_data(&mut self, data: &[u8], owner: Option<PyBackedBytes>) -> Wrote {
+        let Some(responder) = self.responder.as_mut() else { return Wrote::Dropped };
+        let Some(owner) = owner else { return responder.data(self.out.tail(), data) };
+        let span = responder.frame_data(self.out.tail(), data.len());
+        if span.take == 0 {
+            return if data.is_empty() { Wrote::All } else { Wrote::Dropped };
+        }
+        self.out.push_shared(Bytes::from_owner(owner).slice(..span.take));
+        self.out.tail().extend_from_slice(span.suffix);
+        if span.take < data.len() { Wrote::Overrun } else { Wrote::All }
+    }
+
+    /// End the response: the connection is free for the next one, or ends.
+    pub fn end_response(&mut self, trailers: Option<&HeaderMap>) -> Option<Ended> {
+        let request = self.request.take()?;
+        let mut short = false;
+        if let Some(mut responder) = self.responder.take() {
+            let ended = match trailers {
+                Some(trailers) => responder.finish(self.out.tail(), trailers.iter()),
+                None => responder.finish(self.out.tail(), std::iter::empty::<(&[u8], &[u8])>()),
+            };
+            self.facts.close_after |= ended.close;
+            short = ended.short;
+        }
+        let undelivered = self.facts.owes_continue;
+        let facts = &mut self.facts;
+        facts.dispatched = false;
+        facts.blocked = false;
+        facts.paused = false;
+        facts.overrun = false;
+        facts.owes_continue = false;
+        let sink;
+        if facts.body_complete && !facts.close_after {
+            sink = std::mem::replace(&mut self.sink, Sink::Nothing);
+            self.ready_for_next();
+        } else {
+            let drain = Sink::Drain(self.settings.max_drain);
+            sink = std::mem::replace(&mut self.sink, drain);
+            let left = self.receiver.body_remaining();
+            if undelivered || left.is_some_and(|left| left > self.settings.max_drain) {
+                self.facts.close_after |= !self.facts.body_complete;
+            }
+        }
+        let waiting = self.waiting.take();
+        Some(Ended { request, waiting, sink, short })
+    }
+
+    /// Send what waits. Returns false if the connection has failed.
+    pub fn flush(&mut self) -> bool {
+        let Transport::Socket(socket) = &self.transport else { return true };
+        if self.out.is_empty() {
+            self.facts.send_stalled = false;
+            return true;
+        }
+        let before = self.out.len();
+        match self.out.flush(socket) {
+            Ok(Flushed::Done) => {
+                self.facts.send_stalled = false;
+                true
+            }
+            Ok(Flushed::Blocked) => {
+                if self.out.len() < before {
+                    self.sending_progressed(clock::ticks());
+                }
+                self.facts.send_stalled = true;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether enough has gone out for producers to go on; tells it once.
+    pub fn has_drained(&mut self) -> bool {
+        if self.facts.blocked && self.out.len() <= self.settings.low_water {
+            self.facts.blocked = false;
+            return true;
+        }
+        false
+    }
+
+    fn wanted_interest(&self) -> Interest {
+        Interest { readable: self.wants_input(), writable: self.facts.send_stalled }
+    }
+}
+
+impl Conn {
+    /// Write to the current response, and end it if `last`. Does nothing if `request` is not the current one.
+    pub fn put(
+        self: &Arc<Self>,
+        request: &Bound<'_, Request>,
+        plan: Option<&HeadPlan>,
+        data: Option<&Bound<'_, PyAny>>,
+        bytes: &[u8],
+        last: bool,
+    ) -> Outcome {
+        let py = request.py();
+        let owner = data
+            .filter(|_| bytes.len() >= SHARE_FROM)
+            .and_then(|data| data.cast_exact::<PyBytes>().ok())
+            .map(|data| PyBackedBytes::from(data.clone()));
+        let mut outcome = Outcome::default();
+        let mut guard = self.lock(py);
+        let state = &mut *guard;
+        if !state.is_current(request) {
+            return outcome;
+        }
+        let mut response = request.get().lock(py);
+        if !response.started {
+            if let Some(plan) = plan {
+                let length = last.then_some(bytes.len() as u64);
+                let headers = response.response_headers.take();
+                let map = headers.as_ref().map(|h| h.get().lock(py));
+                state.emit_head(&mut response, map.as_deref(), plan, length);
+                drop(map);
+                response.response_headers = headers;
+            }
+        }
+        if !bytes.is_empty() {
+            match state.emit_data(bytes, owner) {
+                Wrote::All => response.sent_length += bytes.len() as u64,
+                Wrote::Dropped => {}
+                Wrote::Overrun => outcome.overrun = !std::mem::replace(&mut state.facts.overrun, true),
+            }
+        }
+        if last {
+            response.finished = true;
+            let trailers = response.rare.as_mut().and_then(|rare| rare.trailers.take());
+            outcome.ended = state.end_response(trailers.as_ref());
+        } else if state.out.len() > state.settings.high_water && !state.facts.blocked {
+            if !state.flush() {
+                // The loss is dealt with at the end of the turn, not under the program's feet.
+                state.out.clear();
+                state.facts.close_after = true;
+            }
+            if state.out.len() > state.settings.high_water {
+                state.facts.blocked = true;
+                outcome.blocked = true;
+            }
+        }
+        outcome.queue = !state.facts.busy && !state.facts.queued;
+        outcome
+    }
+
+    /// Send what waits now, in the middle of a request.
+    pub fn push(self: &Arc<Self>, py: Python<'_>) {
+        let failed = !self.lock(py).flush();
+        if failed {
+            self.lose(py, "lost", false);
+        } else {
+            self.queue_unlocked(py);
+        }
+    }
+
+    /// As `queue`, for callers that have just let the lock go.
+    pub fn queue_unlocked(self: &Arc<Self>, py: Python<'_>) {
+        if !self.lock(py).facts.busy {
+            self.queue(py);
+        }
+    }
+
+    /// The end of a turn for this connection: input that can go on goes on, output goes out, deadlines are set, and a
+    /// connection that has ended is closed.
+    pub fn settle(self: &Arc<Self>, py: Python<'_>) {
+        self.go_on_with_input(py);
+        let mut state = self.lock(py);
+        if state.facts.busy {
+            return;
+        }
+        if !state.flush() {
+            drop(state);
+            return self.lose(py, "lost", false);
+        }
+        if state.has_drained() {
+            drop(state);
+            self.drained(py);
+            state = self.lock(py);
+            if state.facts.busy {
+                return;
+            }
+            if !state.flush() {
+                drop(state);
+                return self.lose(py, "lost", false);
+            }
+        }
+        if state.facts.close_after && state.request.is_none() && state.out.is_empty() {
+            drop(state);
+            return self.end_politely(py);
+        }
+        let deadline = state.rearm(clock::ticks());
+        let wanted = state.wanted_interest();
+        let interest = (wanted != state.interest).then_some(wanted);
+        if let (Some(interest), Some(engine)) = (interest, self.engine.upgrade()) {
+            if let Transport::Socket(socket) = &state.transport {
+                if engine.poller.modify(socket, self.token, interest).is_ok() {
+                    state.interest = interest;
+                }
+            }
+        }
+        drop(state);
+        if let (Some(at), Some(engine)) = (deadline, self.engine.upgrade()) {
+            engine.schedule(py, self.token, at);
+        }
+    }
+
+    /// Input left over from before may be usable now: the response before it has ended, or its reader has read.
+    fn go_on_with_input(self: &Arc<Self>, py: Python<'_>) {
+        let usable = {
+            let state = self.lock(py);
+            let waiting_for_program = state.request.is_some() && state.facts.body_complete;
+            let stream_full = state.sink.is_full(state.settings.high_water);
+            !state.facts.busy && !state.input.is_empty() && !waiting_for_program && !stream_full
+        };
+        if usable {
+            self.receive(py, &[]);
+        }
+    }
+
+    /// The kernel takes bytes again.
+    pub fn on_writable(self: &Arc<Self>, py: Python<'_>) {
+        self.settle(py);
+    }
+}

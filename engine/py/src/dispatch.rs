@@ -1,0 +1,352 @@
+//! From a request to its resource, and from what the resource returns to the response.
+//!
+//! This is the tree walk and the rendering that `sennit.web.resource` describes in Python. Where a resource has the
+//! stock `getChildWithDefault` or `render`, their work is done here without calling them; everything a program can
+//! override is looked up on the object at each request, so overriding works in every way that Python allows.
+
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
+
+use crate::conn::Conn;
+use crate::errors;
+use crate::kinds::{call_with_two, is_coroutine, is_iterator};
+use crate::request::{output, Request};
+use crate::resources::Known;
+use crate::service::Service;
+use crate::task;
+
+/// The value of `NOT_DONE_YET`.
+const NOT_DONE_YET: i64 = 1;
+
+/// What traversal comes to.
+pub enum Found<'py> {
+    /// The resource to be rendered.
+    Resource(Bound<'py, PyAny>),
+    /// An awaitable of a child: traversal goes on when that is there.
+    Pending(Bound<'py, PyAny>),
+}
+
+impl<'py> Found<'py> {
+    /// The resource, or the awaitable of it.
+    pub fn into_object(self) -> Bound<'py, PyAny> {
+        match self {
+            Self::Resource(object) | Self::Pending(object) => object,
+        }
+    }
+}
+
+/// What the resources on the way to a request want done with its body.
+pub struct BodyWish {
+    /// Call the program before the body has arrived.
+    pub streams: bool,
+    /// The longest body allowed, if one of them says so.
+    pub limit: Option<Option<u64>>,
+}
+
+/// Give a request to the program.
+pub fn process(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
+    if conn.service.get().custom_process {
+        if let Err(error) = request.call_method0(intern!(request.py(), "process")) {
+            failed(request, error, None);
+        }
+    } else {
+        process_stock(conn, request);
+    }
+}
+
+/// Find the resource and render it.
+pub fn process_stock(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
+    let found = match find(conn, request) {
+        Ok(Some(found)) => found,
+        Ok(None) => return,
+        Err(error) => return failed(request, error, None),
+    };
+    match found {
+        Found::Resource(resource) => render(conn, request, &resource),
+        Found::Pending(awaitable) => {
+            let started = request
+                .call_method1(intern!(request.py(), "_traverse_async"), (awaitable,))
+                .and_then(|coroutine| task::start_traversal(request, &coroutine));
+            if let Err(error) = started {
+                failed(request, error, None);
+            }
+        }
+    }
+}
+
+fn find<'py>(conn: &Arc<Conn>, request: &Bound<'py, Request>) -> PyResult<Option<Found<'py>>> {
+    let py = request.py();
+    if request.get().is_asterisk(py) {
+        request.call_method0(intern!(py, "_process_asterisk"))?;
+        return Ok(None);
+    }
+    let service = conn.service.get();
+    let site = service.site(py);
+    if service.custom_traversal {
+        let found = site.call_method1(intern!(py, "getResourceFor"), (request,))?;
+        let pending = is_pending(service, &found)?;
+        return Ok(Some(if pending { Found::Pending(found) } else { Found::Resource(found) }));
+    }
+    traverse(service, request, service.root(py)?).map(Some)
+}
+
+/// Walk from `resource` as far as the path goes, or to a leaf.
+pub fn traverse<'py>(
+    service: &Service,
+    request: &Bound<'py, Request>,
+    resource: Bound<'py, PyAny>,
+) -> PyResult<Found<'py>> {
+    let py = request.py();
+    let mut current = resource;
+    let mut walk = request.get().walk(py);
+    loop {
+        let over = match &walk {
+            Some(walk) => walk.is_over(),
+            None => request.get().path_lists(py).is_none_or(|(_, post)| post.bind(py).is_empty()),
+        };
+        if over {
+            break;
+        }
+        let known = service.profiles.known(&current, service.stock(py))?;
+        if is_leaf(&current, known.as_ref())? {
+            break;
+        }
+        let segment = match &mut walk {
+            Some(walk) => walk.next_segment().map(|s| PyBytes::new(py, &s).into_any()),
+            None => listed_segment(request)?,
+        };
+        let Some(segment) = segment else { break };
+        if let Some(child) = static_child(known.as_ref(), &segment)? {
+            current = child;
+        } else {
+            // The program looks at the path from here on, and may change it.
+            if let Some(walk) = walk.take() {
+                request.get().walked(py, walk.depth);
+            }
+            let ask = if known.is_some_and(|known| known.stock_child) {
+                intern!(py, "getChild")
+            } else {
+                intern!(py, "getChildWithDefault")
+            };
+            current = current.call_method1(ask, (&segment, request))?;
+            walk = request.get().walk(py);
+        }
+        if is_pending(service, &current)? {
+            if let Some(walk) = walk {
+                request.get().walked(py, walk.depth);
+            }
+            return Ok(Found::Pending(current));
+        }
+    }
+    if let Some(walk) = walk {
+        request.get().walked(py, walk.depth);
+    }
+    Ok(Found::Resource(current))
+}
+
+fn is_leaf(resource: &Bound<'_, PyAny>, known: Option<&Known<'_>>) -> PyResult<bool> {
+    let name = intern!(resource.py(), "isLeaf");
+    if let Some(Known { own, leaf: Some(leaf), .. }) = known {
+        return match own.get_item(name)? {
+            Some(value) => value.is_truthy(),
+            None => Ok(*leaf),
+        };
+    }
+    resource.getattr(name)?.is_truthy()
+}
+
+/// Take the next segment from the lists that the program has.
+fn listed_segment<'py>(request: &Bound<'py, Request>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = request.py();
+    let Some((pre, post)) = request.get().path_lists(py) else { return Ok(None) };
+    let post = post.bind(py);
+    if post.is_empty() {
+        return Ok(None);
+    }
+    let segment = post.get_item(0)?;
+    post.del_item(0)?;
+    pre.bind(py).append(&segment)?;
+    Ok(Some(segment))
+}
+
+/// What the stock `getChildWithDefault` finds without `getChild`.
+fn static_child<'py>(
+    known: Option<&Known<'py>>,
+    segment: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(known) = known.filter(|known| known.stock_child) else { return Ok(None) };
+    match known.own.get_item(intern!(segment.py(), "children"))? {
+        Some(children) => match children.cast_exact::<PyDict>() {
+            Ok(children) => children.get_item(segment),
+            Err(_) if children.contains(segment)? => children.get_item(segment).map(Some),
+            Err(_) => Ok(None),
+        },
+        None => Ok(None),
+    }
+}
+
+/// Whether a child, or a site's answer, is an awaitable of a resource.
+fn is_pending(service: &Service, child: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = child.py();
+    if is_coroutine(child) {
+        return Ok(true);
+    }
+    if service.profiles.renders(child, service.stock(py))? {
+        return Ok(false);
+    }
+    Ok(!child.hasattr(intern!(py, "render"))? && child.hasattr(intern!(py, "__await__"))?)
+}
+
+/// Render `resource` and do with the result what is to be done.
+pub fn render(conn: &Arc<Conn>, request: &Bound<'_, Request>, resource: &Bound<'_, PyAny>) {
+    let done = call_render(conn.service.get(), request, resource)
+        .and_then(|result| try_respond(conn, request, &result, Some(resource)));
+    if let Err(error) = done {
+        failed(request, error, Some(resource));
+    }
+}
+
+fn call_render<'py>(
+    service: &Service,
+    request: &Bound<'py, Request>,
+    resource: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = request.py();
+    let function = request.get().with_method(py, |method| {
+        service.profiles.render_function(resource, method, service.stock(py))
+    })?;
+    match function {
+        Some(function) => call_with_two(&function, resource, request.as_any()),
+        None => resource.call_method1(intern!(py, "render"), (request,)),
+    }
+}
+
+/// Do with `result` what is done with what a render method returns.
+pub fn respond(
+    request: &Bound<'_, Request>,
+    result: &Bound<'_, PyAny>,
+    resource: Option<&Bound<'_, PyAny>>,
+) {
+    // With its client gone, or its response finished, there is nothing to be done.
+    let Some(conn) = request.get().conn(request.py()) else { return };
+    if let Err(error) = try_respond(&conn, request, result, resource) {
+        failed(request, error, resource);
+    }
+}
+
+fn try_respond(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    result: &Bound<'_, PyAny>,
+    resource: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = request.py();
+    if let Ok(text) = result.cast::<PyString>() {
+        return respond_whole(conn, request, result, text.to_str()?.as_bytes());
+    }
+    if let Ok(bytes) = result.cast::<PyBytes>() {
+        return respond_whole(conn, request, result, bytes.as_bytes());
+    }
+    if is_coroutine(result) {
+        return task::start(request, result, resource, true);
+    }
+    if let Ok(number) = result.cast_exact::<PyInt>() {
+        if number.extract::<i64>().is_ok_and(|n| n == NOT_DONE_YET) {
+            return Ok(());
+        }
+    }
+    // A handler that has finished the response itself, or whose client has left, may return anything.
+    if result.is_none() && request.get().is_over(py) {
+        return Ok(());
+    }
+    if is_iterator(result) {
+        return crate::source::start(request, result);
+    }
+    request.call_method1(intern!(py, "_render_other"), (resource, result)).map(drop)
+}
+
+fn respond_whole(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    data: &Bound<'_, PyAny>,
+    bytes: &[u8],
+) -> PyResult<()> {
+    if request.get().is_over(request.py()) {
+        return Ok(());
+    }
+    if conn.service.get().custom_output {
+        return respond_through_program(request, bytes);
+    }
+    output::respond_whole(conn, request, data, bytes)
+}
+
+/// The request class has a `write` or `finish` of its own: they are called, as in Twisted.
+fn respond_through_program(request: &Bound<'_, Request>, bytes: &[u8]) -> PyResult<()> {
+    let py = request.py();
+    if !request.get().lock(py).started {
+        let length = PyBytes::new(py, bytes.len().to_string().as_bytes());
+        let name = PyBytes::new(py, b"Content-Length");
+        output::set_header(request.get(), name.as_any(), length.as_any())?;
+    }
+    request.call_method1(intern!(py, "write"), (PyBytes::new(py, bytes),))?;
+    request.call_method0(intern!(py, "finish")).map(drop)
+}
+
+/// Something in traversal or rendering has raised `error`: Python makes the answer.
+pub fn failed(request: &Bound<'_, Request>, error: PyErr, resource: Option<&Bound<'_, PyAny>>) {
+    let py = request.py();
+    let answered = request.call_method1(intern!(py, "_failed"), (error.value(py), resource));
+    if let Err(second) = answered {
+        errors::log(py, "an error could not be answered", second);
+        if let Some(conn) = request.get().conn(py) {
+            conn.lose(py, "lost", true);
+        }
+    }
+}
+
+/// Ask the resources on the static part of a request's path what they want done with its body: the deepest that says
+/// anything decides. No program code runs: only `children` of resources with stock `getChildWithDefault` are followed.
+pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWish> {
+    let py = request.py();
+    let mut wish = BodyWish { streams: false, limit: None };
+    if service.custom_traversal || request.get().is_asterisk(py) {
+        return Ok(wish);
+    }
+    let mut current = service.root(py)?;
+    let mut segments = request.get().decoded_segments(py).into_iter();
+    loop {
+        wish.hear(&current)?;
+        let known = service.profiles.known(&current, service.stock(py))?;
+        if is_leaf(&current, known.as_ref())? {
+            return Ok(wish);
+        }
+        let Some(segment) = segments.next() else { return Ok(wish) };
+        match static_child(known.as_ref(), PyBytes::new(py, &segment).as_any())? {
+            Some(child) => current = child,
+            None => return Ok(wish),
+        }
+    }
+}
+
+impl BodyWish {
+    fn hear(&mut self, resource: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = resource.py();
+        self.streams = match resource.getattr_opt(intern!(py, "streamsBody"))? {
+            Some(streams) => streams.is_truthy()?,
+            None => false,
+        };
+        if let Some(limit) = resource.getattr_opt(intern!(py, "maxBody"))? {
+            if !limit.is_none() {
+                let limit: f64 = limit.extract()?;
+                // A float-to-int cast saturates: infinity is no limit at all.
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+                let bytes = limit.is_finite().then_some(limit as u64);
+                self.limit = Some(bytes);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,346 @@
+//! `Request`: the native part of a request, and of the response that it also is.
+
+mod face;
+mod input;
+pub mod output;
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::lock::{Guard, Lock};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use sennit_wire::Head;
+use smallvec::SmallVec;
+
+use crate::conn::{Conn, Sink};
+use crate::errors;
+use crate::headers::{HeaderMap, Headers};
+
+/// A body that has arrived whole.
+pub enum Body {
+    /// None.
+    Nothing,
+    /// In memory.
+    Memory(Vec<u8>),
+    /// In a temporary file.
+    File(File),
+    /// In a file object of the program's.
+    Given(Py<PyAny>),
+}
+
+/// What programs seldom set or ask for.
+#[derive(Default)]
+pub struct Rare {
+    method: Option<Py<PyAny>>,
+    uri: Option<Py<PyAny>>,
+    path: Option<Py<PyAny>>,
+    clientproto: Option<Py<PyAny>>,
+    channel: Option<Py<PyAny>>,
+    site: Option<Py<PyAny>>,
+    sitepath: Option<Py<PyList>>,
+    cookies: Option<Py<PyList>>,
+    etag: Option<Py<PyAny>>,
+    last_modified: Option<Py<PyAny>>,
+    /// Fields to be sent after a chunked body.
+    pub trailers: Option<HeaderMap>,
+}
+
+/// A request's state; the rule about the lock is that of `conn`.
+pub struct RequestState {
+    head: Option<Head>,
+    /// The connection that it came by, kept for its addresses and its site.
+    conn: Option<Arc<Conn>>,
+    /// The connection has no more to do with it.
+    detached: bool,
+    /// The status code to be sent.
+    pub code: u16,
+    message: Option<Vec<u8>>,
+    request_headers: Option<Py<Headers>>,
+    /// The response's header fields; `None` while only the stock ones are wanted.
+    pub response_headers: Option<Py<Headers>>,
+    prepath: Option<Py<PyList>>,
+    postpath: Option<Py<PyList>>,
+    /// Path segments consumed, as long as `prepath` is not a list.
+    depth: usize,
+    body: Body,
+    content: Option<Py<PyAny>>,
+    /// The response's head is out.
+    pub started: bool,
+    /// `finish` has been called.
+    pub finished: bool,
+    /// The client has left before that.
+    lost: bool,
+    watched: bool,
+    /// Body bytes written, before any framing.
+    pub sent_length: u64,
+    began: Option<Instant>,
+    /// What is seldom set.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What the Python subclasses are built on; see `_engine.pyi`.
+#[pyclass(frozen, subclass, module = "sennit._engine")]
+pub struct Request {
+    state: Lock<RequestState>,
+}
+
+impl RequestState {
+    fn new() -> Self {
+        Self {
+            head: None,
+            conn: None,
+            detached: false,
+            code: 200,
+            message: None,
+            request_headers: None,
+            response_headers: None,
+            prepath: None,
+            postpath: None,
+            depth: 0,
+            body: Body::Nothing,
+            content: None,
+            started: false,
+            finished: false,
+            lost: false,
+            watched: false,
+            sent_length: 0,
+            began: None,
+            rare: None,
+        }
+    }
+
+    /// The reason phrase to be sent.
+    pub fn reason(&self) -> &[u8] {
+        match &self.message {
+            Some(message) => message,
+            None => match sennit_wire::reason_phrase(self.code) {
+                b"" => b"Unknown Status",
+                phrase => phrase,
+            },
+        }
+    }
+
+    /// Whether the client left before the response was finished.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    fn live_conn(&self) -> Option<Arc<Conn>> {
+        if self.detached { None } else { self.conn.clone() }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
+    fn raw_path(&self) -> &[u8] {
+        let target = self.head.as_ref().map_or(&b"/"[..], Head::target);
+        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+        if path.starts_with(b"/") || path == b"*" {
+            return path;
+        }
+        let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else { return path };
+        let after = path.get(scheme_end + 3..).unwrap_or_default();
+        match after.iter().position(|b| *b == b'/') {
+            Some(slash) => after.get(slash..).unwrap_or(b"/"),
+            None => b"/",
+        }
+    }
+
+    /// The segments of the path, still quoted.
+    fn raw_segments(&self) -> impl Iterator<Item = &[u8]> {
+        let path = self.raw_path();
+        let segments = path.strip_prefix(b"/").map(|rest| rest.split(|b| *b == b'/'));
+        segments.into_iter().flatten()
+    }
+}
+
+impl Request {
+    /// The state, locked. See the rule of `conn`.
+    pub fn lock(&self, py: Python<'_>) -> Guard<'_, RequestState> {
+        self.state.lock(py)
+    }
+
+    /// Whether the response has been finished, or the client has left.
+    pub fn is_over(&self, py: Python<'_>) -> bool {
+        let state = self.lock(py);
+        state.finished || state.lost
+    }
+
+    /// Tie a new request object to the connection and the head it came with.
+    pub fn bind(&self, py: Python<'_>, head: Head, conn: Arc<Conn>) {
+        let logs = conn.service.get().logs();
+        let mut state = self.lock(py);
+        state.head = Some(head);
+        state.conn = Some(conn);
+        state.began = logs.then(Instant::now);
+    }
+
+    /// The connection, as long as the response has not ended.
+    pub fn conn(&self, py: Python<'_>) -> Option<Arc<Conn>> {
+        self.lock(py).live_conn()
+    }
+
+    /// The body has arrived whole.
+    pub fn set_body(&self, py: Python<'_>, body: Body) {
+        let old = std::mem::replace(&mut self.lock(py).body, body);
+        drop(old);
+    }
+
+    /// Whether the path has been walked to its end, by as much as the engine knows.
+    pub fn is_asterisk(&self, py: Python<'_>) -> bool {
+        self.lock(py).head.as_ref().is_some_and(|head| head.target() == b"*")
+    }
+
+    /// The request never reached the program and never will.
+    pub fn abandon(&self, py: Python<'_>) {
+        let (conn, body) = {
+            let mut state = self.lock(py);
+            state.finished = true;
+            state.detached = true;
+            (state.conn.clone(), std::mem::replace(&mut state.body, Body::Nothing))
+        };
+        drop(body);
+        if let Some(conn) = conn {
+            conn.service.get().request_ended();
+        }
+    }
+
+    /// The client has left: nothing that is written from now on goes anywhere.
+    pub fn disconnected(&self, py: Python<'_>) {
+        let mut state = self.lock(py);
+        state.lost = true;
+        state.detached = true;
+    }
+
+    /// Tell the program's watchers that the client has left.
+    pub fn tell_loss(&self, object: &Bound<'_, Self>, reason: &str) {
+        let py = object.py();
+        if self.lock(py).watched {
+            let told = object.call_method1(intern!(py, "_connection_lost"), (reason,));
+            errors::log_if_failed(py, "telling that the client left", told);
+        }
+        self.let_go(py);
+    }
+
+    /// The response has ended: log it, tell who watches, let its belongings go.
+    pub fn ended(&self, object: &Bound<'_, Self>, conn: &Arc<Conn>, sink: Sink) {
+        let py = object.py();
+        drop(sink);
+        let service = conn.service.get();
+        service.request_ended();
+        if service.logs() {
+            crate::accesslog::log(object, conn);
+        }
+        let watched = {
+            let mut state = self.lock(py);
+            state.detached = true;
+            state.watched
+        };
+        if watched {
+            let told = object.call_method0(intern!(py, "_fire_finished"));
+            errors::log_if_failed(py, "telling that a response has ended", told);
+        }
+        self.let_go(py);
+    }
+
+    /// Let the body go: it was the program's for as long as the request lasted.
+    fn let_go(&self, py: Python<'_>) {
+        let (body, content) = {
+            let mut state = self.lock(py);
+            (std::mem::replace(&mut state.body, Body::Nothing), state.content.take())
+        };
+        drop(body);
+        if let Some(content) = content {
+            if let Ok(close) = content.bind(py).getattr(intern!(py, "close")) {
+                errors::call(py, "closing a request's content", &close);
+            }
+        }
+    }
+
+    /// What an access log line says, given to `use_it` under the lock.
+    pub fn with_record<R>(&self, py: Python<'_>, use_it: impl FnOnce(Option<&Head>, &RequestState, Duration) -> R) -> R {
+        let state = self.lock(py);
+        let duration = state.began.map_or(Duration::ZERO, |began| began.elapsed());
+        use_it(state.head.as_ref(), &state, duration)
+    }
+
+    /// All segments of the path, decoded.
+    pub fn decoded_segments(&self, py: Python<'_>) -> Vec<Vec<u8>> {
+        let state = self.lock(py);
+        state.raw_segments().map(|raw| crate::text::percent_decoded(raw).into_owned()).collect()
+    }
+
+    /// The path as far as it is still to be walked by the engine itself; `None` once the program has the lists.
+    pub fn walk(&self, py: Python<'_>) -> Option<Walk> {
+        let state = self.lock(py);
+        if state.postpath.is_some() {
+            return None;
+        }
+        let path = state.raw_path().strip_prefix(b"/")?;
+        let mut walk = Walk { path: SmallVec::from_slice(path), at: 0, depth: 0, over: false };
+        for _ in 0..state.depth {
+            walk.next_raw();
+        }
+        Some(walk)
+    }
+
+    /// The engine has walked to `depth` without the program.
+    pub fn walked(&self, py: Python<'_>, depth: usize) {
+        self.lock(py).depth = depth;
+    }
+
+    /// The lists, once the program has them: what is left and what has been walked.
+    pub fn path_lists(&self, py: Python<'_>) -> Option<(Py<PyList>, Py<PyList>)> {
+        let state = self.lock(py);
+        match (&state.prepath, &state.postpath) {
+            (Some(pre), Some(post)) => Some((pre.clone_ref(py), post.clone_ref(py))),
+            _ => None,
+        }
+    }
+}
+
+/// A walk along the segments of a path, on a copy of its bytes.
+pub struct Walk {
+    path: SmallVec<[u8; 128]>,
+    at: usize,
+    /// Segments taken so far.
+    pub depth: usize,
+    over: bool,
+}
+
+impl Walk {
+    fn next_raw(&mut self) -> Option<&[u8]> {
+        if self.over {
+            return None;
+        }
+        let rest = self.path.get(self.at..).unwrap_or_default();
+        let segment = match memchr::memchr(b'/', rest) {
+            Some(slash) => {
+                self.at += slash + 1;
+                rest.get(..slash).unwrap_or_default()
+            }
+            None => {
+                self.over = true;
+                rest
+            }
+        };
+        self.depth += 1;
+        Some(segment)
+    }
+
+    /// Whether a segment is left.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The next segment, decoded.
+    pub fn next_segment(&mut self) -> Option<Cow<'_, [u8]>> {
+        self.next_raw().map(crate::text::percent_decoded)
+    }
+}

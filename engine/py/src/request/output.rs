@@ -1,0 +1,386 @@
+//! What goes out: status, headers, body, interim responses, producers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyMapping, PyTuple};
+use smallvec::smallvec;
+
+use super::Request;
+use crate::clock;
+use crate::conn::{Conn, HeadPlan, Outcome};
+use crate::errors;
+use crate::headers::{name_of, value_of, HeaderMap, Headers};
+use crate::text::{body_bytes, bytes_of, type_name, Encoding};
+
+/// Set the status; ValueError for what can't be a final answer, or a reason that can't be sent.
+pub fn set_response_code(
+    request: &Request,
+    code: &Bound<'_, PyAny>,
+    message: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = code.py();
+    let code = final_code(code)?;
+    let message = match message {
+        None => None,
+        Some(message) => {
+            let bytes = bytes_of(message, Encoding::Utf8, "the reason")?;
+            if bytes.iter().any(|b| (*b < 0x20 && *b != b'\t') || *b == 0x7f) {
+                return Err(PyValueError::new_err(format!(
+                    "the reason {:?} has a control character, which can't be sent (RFC 9112 section 4)",
+                    String::from_utf8_lossy(&bytes)
+                )));
+            }
+            Some(bytes.into_owned())
+        }
+    };
+    let mut state = request.lock(py);
+    state.code = code;
+    state.message = message;
+    Ok(())
+}
+
+fn final_code(code: &Bound<'_, PyAny>) -> PyResult<u16> {
+    if code.is_instance_of::<pyo3::types::PyBool>() || !code.is_instance_of::<pyo3::types::PyInt>() {
+        return Err(PyTypeError::new_err(format!(
+            "a response code must be an int, not {}",
+            type_name(code)
+        )));
+    }
+    match code.extract::<u16>() {
+        Ok(code @ 200..=999) => Ok(code),
+        Ok(code @ 100..=199) => Err(PyValueError::new_err(format!(
+            "{code} can't be a final answer: interim responses are sent with writeInterim (RFC 9110 section 15.2)"
+        ))),
+        _ => Err(PyValueError::new_err(format!(
+            "a response code must be from 200 to 999, not {}",
+            code.str()?
+        ))),
+    }
+}
+
+/// The response's header fields, made with the stock ones when first asked for.
+pub fn headers(request: &Request, py: Python<'_>) -> PyResult<Py<Headers>> {
+    if let Some(headers) = &request.lock(py).response_headers {
+        return Ok(headers.clone_ref(py));
+    }
+    let mut map = HeaderMap::default();
+    map.set_one(b"Server", crate::SERVER.as_bytes().into());
+    map.set_one(b"Date", clock::http_date().to_vec().into());
+    let headers = Headers::wrap(py, map)?;
+    let mut state = request.lock(py);
+    Ok(state.response_headers.get_or_insert(headers).clone_ref(py))
+}
+
+/// Replace all values of a response header by one.
+pub fn set_header(
+    request: &Request,
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = name.py();
+    let headers = headers(request, name.py())?;
+    let name = name_of(name)?;
+    let value = value_of(value)?;
+    headers.get().lock(py).set_one(&name, value);
+    Ok(())
+}
+
+/// Find what the head needs besides what the program has set; brings what it has set by other means than headers into
+/// them.
+pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan> {
+    let py = request.py();
+    let (has_rare, has_type, draining) = {
+        let state = request.get().lock(py);
+        let has_type = state.response_headers.as_ref().is_some_and(|h| {
+            let map = h.get().lock(py);
+            map.contains(b"content-type") || map.last(b"content-length") == Some(b"0")
+        });
+        let draining = state.conn.as_ref().is_some_and(|c| c.service.get().is_draining());
+        (state.rare.is_some(), has_type, draining)
+    };
+    if has_rare {
+        bring_into_headers(request.get(), py)?;
+    }
+    let default_type = if has_type {
+        None
+    } else {
+        let value = request.getattr(intern!(py, "defaultContentType"))?;
+        match value.cast::<PyBytes>() {
+            Ok(stock) if stock.as_bytes() == b"text/html" => Some(Cow::Borrowed(&b"text/html"[..])),
+            _ if value.is_none() => None,
+            _ => Some(value_of(&value)?),
+        }
+    };
+    Ok(HeadPlan { default_type, last: draining })
+}
+
+/// `cookies`, `etag` and `lastModified` become header fields (section 1.7 of Twisted's behaviour).
+fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
+    let (cookies, etag, last_modified) = {
+        let state = request.lock(py);
+        let Some(rare) = state.rare.as_ref() else { return Ok(()) };
+        (
+            rare.cookies.as_ref().map(|c| c.clone_ref(py)),
+            rare.etag.as_ref().map(|e| e.clone_ref(py)),
+            rare.last_modified.as_ref().map(|l| l.clone_ref(py)),
+        )
+    };
+    if let Some(cookies) = cookies {
+        let cookies: &Bound<'_, PyList> = cookies.bind(py);
+        if !cookies.is_empty() {
+            let values = cookies.iter().map(|c| value_of(&c)).collect::<PyResult<_>>()?;
+            headers(request, py)?.get().lock(py).set(b"Set-Cookie", values);
+        }
+    }
+    if let Some(etag) = etag {
+        let value = value_of(etag.bind(py))?;
+        headers(request, py)?.get().lock(py).set_one(b"ETag", value);
+    }
+    if let Some(last_modified) = last_modified {
+        let seconds: u64 = last_modified.bind(py).extract()?;
+        let headers = headers(request, py)?;
+        let mut map = headers.get().lock(py);
+        if !map.contains(b"last-modified") {
+            map.set(b"Last-Modified", smallvec![sennit_wire::http_date(seconds).to_vec().into()]);
+        }
+    }
+    Ok(())
+}
+
+/// `write`: body bytes, with the head before the first of them.
+pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = request.py();
+    let bytes = body_bytes(data)?;
+    let (conn, started, finished) = {
+        let state = request.get().lock(py);
+        (state.live_conn(), state.started, state.finished)
+    };
+    if finished {
+        return Err(PyRuntimeError::new_err("Request.write called after Request.finish"));
+    }
+    let Some(conn) = conn else { return Ok(()) };
+    let plan = if started { None } else { Some(plan_head(request)?) };
+    let outcome = conn.put(request, plan.as_ref(), Some(data), &bytes, false);
+    after(request, &conn, outcome);
+    Ok(())
+}
+
+/// `finish`: the response is complete.
+pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
+    let py = request.py();
+    let (conn, started, finished) = {
+        let state = request.get().lock(py);
+        (state.live_conn(), state.started, state.finished)
+    };
+    if finished {
+        let py = request.py();
+        let text = intern!(py, "Request.finish called twice: the second call does nothing");
+        let warn = py.import(intern!(py, "warnings"))?.getattr(intern!(py, "warn"))?;
+        warn.call1((text, py.get_type::<pyo3::exceptions::PyUserWarning>(), 2))?;
+        return Ok(());
+    }
+    let Some(conn) = conn else { return Ok(()) };
+    let plan = if started { None } else { Some(plan_head(request)?) };
+    let outcome = conn.put(request, plan.as_ref(), None, b"", true);
+    after(request, &conn, outcome);
+    Ok(())
+}
+
+/// A whole response at once: what a render method returned.
+pub fn respond_whole(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    data: &Bound<'_, PyAny>,
+    bytes: &[u8],
+) -> PyResult<()> {
+    let started = request.get().lock(request.py()).started;
+    let plan = if started { None } else { Some(plan_head(request)?) };
+    let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
+    after(request, conn, outcome);
+    Ok(())
+}
+
+/// What an output operation leaves to be done outside of the lock.
+fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
+    let py = request.py();
+    if outcome.overrun {
+        errors::warn_program(py, "a response was longer than its Content-Length; the rest was not sent");
+    }
+    if outcome.blocked {
+        conn.hold_producer(py);
+    }
+    if let Some(ended) = outcome.ended {
+        if ended.short {
+            errors::warn_program(py, "a response was shorter than its Content-Length; the connection is closed");
+        }
+        if ended.waiting.as_ref().is_some_and(|w| w.producer.is_some()) {
+            errors::warn_program(py, "a producer was still registered when its response was finished");
+        }
+        request.get().ended(request, conn, ended.sink);
+        drop(ended.waiting);
+        drop(ended.request);
+    }
+    if outcome.queue {
+        conn.queue(py);
+    }
+}
+
+/// An interim response (RFC 9110 section 15.2): nothing for HTTP/1.0 or once the final head is out.
+pub fn write_interim(
+    request: &Bound<'_, Request>,
+    code: u16,
+    fields: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    if !(100..=199).contains(&code) || code == 101 {
+        return Err(PyValueError::new_err(format!(
+            "{code} is no interim response: use 100 or 102 to 199; 101 belongs to an upgrade"
+        )));
+    }
+    let map = match fields {
+        Some(fields) => fields_of(fields)?,
+        None => HeaderMap::default(),
+    };
+    let py = request.py();
+    let Some(conn) = request.get().conn(py) else { return Ok(()) };
+    {
+        let mut guard = conn.lock(py);
+        let state = &mut *guard;
+        if !state.is_current(request) {
+            return Ok(());
+        }
+        if code == 100 {
+            state.facts.owes_continue = false;
+        }
+        if let Some(responder) = state.responder.as_mut() {
+            responder.interim(state.out.tail(), code, sennit_wire::reason_phrase(code), map.iter());
+        }
+    }
+    // An interim response is of use only if it goes out before the final one.
+    conn.push(py);
+    Ok(())
+}
+
+fn fields_of(fields: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
+    let py = fields.py();
+    if let Ok(headers) = fields.cast::<Headers>() {
+        return Ok(headers.get().lock(py).clone());
+    }
+    let mut map = HeaderMap::default();
+    let items = match fields.cast::<PyMapping>() {
+        Ok(mapping) => mapping.items()?.into_any(),
+        Err(_) => fields.clone(),
+    };
+    for item in items.try_iter()? {
+        let item = item?;
+        let pair = item.cast::<PyTuple>()?;
+        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+            for one in value.try_iter()? {
+                map.add(&name_of(&name)?, value_of(&one?)?);
+            }
+        } else {
+            map.add(&name_of(&name)?, value_of(&value)?);
+        }
+    }
+    Ok(map)
+}
+
+/// A field to be sent after the body, if that is chunked (RFC 9110 section 6.5).
+pub fn set_trailer(
+    request: &Request,
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = name.py();
+    let name = name_of(name)?;
+    let value = value_of(value)?;
+    request.lock(py).rare().trailers.get_or_insert_default().set_one(&name, value);
+    Ok(())
+}
+
+/// Register a producer; see section 5 of Twisted's behaviour.
+pub fn register_producer(
+    request: &Bound<'_, Request>,
+    producer: Py<PyAny>,
+    streaming: bool,
+) -> PyResult<()> {
+    let py = request.py();
+    let Some(conn) = request.get().conn(py) else {
+        // The client has left, or the response is finished: there is nothing to produce for.
+        producer.bind(py).call_method0(intern!(py, "stopProducing"))?;
+        return Ok(());
+    };
+    let pause = {
+        let mut state = conn.lock(py);
+        if !state.is_current(request) {
+            return Ok(());
+        }
+        if state.waiting().producer.is_some() {
+            return Err(PyValueError::new_err(
+                "a producer is registered already: unregister it first",
+            ));
+        }
+        let pause = streaming && state.facts.blocked;
+        if !streaming {
+            // To be asked as soon as the turn ends, as if the buffer had just drained.
+            state.facts.blocked = true;
+        }
+        state.facts.paused = pause;
+        state.waiting().producer = Some((producer.clone_ref(py), streaming));
+        pause
+    };
+    if pause {
+        producer.bind(py).call_method0(intern!(py, "pauseProducing"))?;
+    }
+    conn.queue_unlocked(py);
+    Ok(())
+}
+
+/// Forget the producer.
+pub fn unregister_producer(request: &Bound<'_, Request>) {
+    let py = request.py();
+    let Some(conn) = request.get().conn(py) else { return };
+    let producer = {
+        let mut state = conn.lock(py);
+        if state.is_current(request) {
+            state.waiting.as_mut().and_then(|w| w.producer.take())
+        } else {
+            None
+        }
+    };
+    drop(producer);
+}
+
+/// Call `callback` once the buffer has drained, or the client has left: at once if that is so already.
+pub fn on_drain(request: &Bound<'_, Request>, callback: Option<Py<PyAny>>) -> PyResult<()> {
+    let py = request.py();
+    let waits = match (request.get().conn(py), &callback) {
+        (Some(conn), Some(callback)) => {
+            let mut state = conn.lock(py);
+            let waits = state.is_current(request) && state.facts.blocked;
+            let old = if waits {
+                state.waiting().on_drain.replace(callback.clone_ref(py))
+            } else {
+                None
+            };
+            drop(state);
+            drop(old);
+            waits
+        }
+        _ => false,
+    };
+    match callback {
+        Some(callback) if !waits => callback.bind(py).call0().map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// The value of `code_message`.
+pub fn code_message<'py>(request: &Request, py: Python<'py>) -> Bound<'py, PyBytes> {
+    let reason = request.lock(py).reason().to_vec();
+    PyBytes::new(py, &reason)
+}

@@ -1,0 +1,223 @@
+//! What the engine knows of a resource's class, so that it need not ask Python at each request.
+//!
+//! A profile is kept per class and holds for one state of that class: CPython numbers the states of a type
+//! (`tp_version_tag`), gives a new number when an attribute of the type or of a base changes, and never uses a number
+//! again. What an instance has in its own `__dict__` is looked at each time, so a program may override in every
+//! way that Python has; where a class has its own way of looking attributes up, nothing is assumed.
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyInt, PyString, PyTuple, PyType};
+
+use crate::lock::Lock;
+
+/// Classes whose profiles are kept at a time; a program with more of them in use only loses speed.
+const PLACES: usize = 64;
+
+/// The methods whose render functions are kept.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+
+/// What is known of a class.
+pub struct Profile {
+    class: usize,
+    version: u32,
+    /// `getChildWithDefault` is the stock one.
+    pub stock_child: bool,
+    /// `render` is the stock one.
+    pub stock_render: bool,
+    /// It has a `render` at all: an object of it is a resource, not an awaitable of one.
+    pub renders: bool,
+    /// `isLeaf`, if that is a plain number of the class.
+    pub leaf: Option<bool>,
+    /// The plain functions `render_GET` and so on.
+    functions: [Option<Py<PyAny>>; METHODS.len()],
+}
+
+/// Profiles by class.
+pub struct Profiles {
+    places: Lock<Vec<Option<Profile>>>,
+}
+
+/// An instance and what is known of its class.
+pub struct Known<'py> {
+    /// The instance's own attributes.
+    pub own: Bound<'py, PyDict>,
+    /// `getChildWithDefault` is the stock one, for this instance too.
+    pub stock_child: bool,
+    /// `isLeaf` of the class.
+    pub leaf: Option<bool>,
+}
+
+impl Profiles {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { places: Lock::new((0..PLACES).map(|_| None).collect()) }
+    }
+
+    /// Use the profile of `object`'s class, made if need be; `None` where nothing can be assumed.
+    fn with<R>(
+        &self,
+        object: &Bound<'_, PyAny>,
+        stock: Stock<'_, '_>,
+        use_it: impl FnOnce(&Profile) -> R,
+    ) -> PyResult<Option<R>> {
+        let py = object.py();
+        // SAFETY: the type of a live object is alive; its fields are only read, with the GIL held.
+        let (class, version, plain) = unsafe {
+            let class = ffi::Py_TYPE(object.as_ptr());
+            (class as usize, (*class).tp_version_tag, has_plain_attributes(class))
+        };
+        if version == 0 || !plain {
+            return Ok(None);
+        }
+        let place = (class >> 4) % PLACES;
+        {
+            let places = self.places.lock(py);
+            if let Some(Some(profile)) = places.get(place) {
+                if profile.class == class && profile.version == version {
+                    return Ok(Some(use_it(profile)));
+                }
+            }
+        }
+        let profile = Profile::of(&object.get_type(), class, version, stock)?;
+        let result = use_it(&profile);
+        let old = self.places.lock(py).get_mut(place).and_then(|slot| slot.replace(profile));
+        drop(old);
+        Ok(Some(result))
+    }
+
+    /// What traversal must know of `object`; `None` where it must be asked for everything.
+    pub fn known<'py>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        stock: Stock<'_, '_>,
+    ) -> PyResult<Option<Known<'py>>> {
+        let py = object.py();
+        let facts = self.with(object, stock, |p| (p.stock_child, p.leaf))?;
+        let Some((stock_child, leaf)) = facts else { return Ok(None) };
+        let own = own_attributes(object)?;
+        let stock_child = stock_child && !own.contains(intern!(py, "getChildWithDefault"))?;
+        Ok(Some(Known { own, stock_child, leaf }))
+    }
+
+    /// Whether an object of this class is surely a resource.
+    pub fn renders(&self, object: &Bound<'_, PyAny>, stock: Stock<'_, '_>) -> PyResult<bool> {
+        Ok(self.with(object, stock, |p| p.renders)?.unwrap_or(false))
+    }
+
+    /// The plain function that renders `method`, if `render` and it are the class's for this instance too.
+    pub fn render_function<'py>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        method: &[u8],
+        stock: Stock<'_, '_>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = object.py();
+        let Some(index) = METHODS.iter().position(|m| m.as_bytes() == method) else { return Ok(None) };
+        let found = self.with(object, stock, |p| {
+            let function = p.functions.get(index).and_then(Option::as_ref);
+            function.filter(|_| p.stock_render).map(|f| f.bind(py).clone())
+        })?;
+        let Some(function) = found.flatten() else { return Ok(None) };
+        let own = own_attributes(object)?;
+        if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {
+            return Ok(None);
+        }
+        Ok(Some(function))
+    }
+}
+
+/// The functions of `sennit.web.resource.Resource` whose work the engine does itself.
+#[derive(Clone, Copy)]
+pub struct Stock<'a, 'py> {
+    /// `getChildWithDefault`.
+    pub child: &'a Bound<'py, PyAny>,
+    /// `render`.
+    pub render: &'a Bound<'py, PyAny>,
+}
+
+impl Profile {
+    fn of(
+        class: &Bound<'_, PyType>,
+        address: usize,
+        version: u32,
+        stock: Stock<'_, '_>,
+    ) -> PyResult<Self> {
+        let py = class.py();
+        let mro = class.mro();
+        let is = |name: &Bound<'_, PyString>, function: &Bound<'_, PyAny>| -> PyResult<bool> {
+            Ok(attribute(&mro, name)?.is_some_and(|found| found.is(function)))
+        };
+        let leaf = match attribute(&mro, intern!(py, "isLeaf"))? {
+            Some(value) if value.is_instance_of::<PyInt>() => Some(value.is_truthy()?),
+            _ => None,
+        };
+        let mut functions = std::array::from_fn(|_| None);
+        for (slot, method) in functions.iter_mut().zip(METHODS) {
+            *slot = attribute(&mro, &render_name(py, method.as_bytes()))?
+                .filter(|found| found.is_exact_instance_of::<PyFunction>())
+                .map(Bound::unbind);
+        }
+        Ok(Self {
+            class: address,
+            version,
+            stock_child: is(intern!(py, "getChildWithDefault"), stock.child)?,
+            stock_render: is(intern!(py, "render"), stock.render)?,
+            renders: attribute(&mro, intern!(py, "render"))?.is_some(),
+            leaf,
+            functions,
+        })
+    }
+}
+
+/// An attribute as it stands in the class that defines it, unbound.
+fn attribute<'py>(
+    mro: &Bound<'py, PyTuple>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    for base in mro.iter() {
+        let namespace = base.getattr(intern!(mro.py(), "__dict__"))?;
+        if namespace.contains(name)? {
+            return namespace.get_item(name).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether objects of `class` have a `__dict__` and look attributes up as usual.
+///
+/// # Safety
+/// `class` must be a live type, and the GIL held.
+unsafe fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
+    let generic: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*class).tp_dictoffset != 0
+            && (*class).tp_getattro.is_some_and(|own| std::ptr::fn_addr_eq(own, generic))
+    }
+}
+
+/// The `__dict__` of an object that has one.
+pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: called with a live object; gives a new reference to a dict, or an exception.
+    let dict = unsafe {
+        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(object.py(), dict)?
+    };
+    Ok(dict.cast_into::<PyDict>()?)
+}
+
+/// The name of the method that renders `method`.
+pub fn render_name<'py>(py: Python<'py>, method: &[u8]) -> Bound<'py, PyString> {
+    match method {
+        b"GET" => intern!(py, "render_GET").clone(),
+        b"POST" => intern!(py, "render_POST").clone(),
+        b"HEAD" => intern!(py, "render_HEAD").clone(),
+        b"PUT" => intern!(py, "render_PUT").clone(),
+        b"DELETE" => intern!(py, "render_DELETE").clone(),
+        b"PATCH" => intern!(py, "render_PATCH").clone(),
+        b"OPTIONS" => intern!(py, "render_OPTIONS").clone(),
+        other => PyString::new(py, &format!("render_{}", String::from_utf8_lossy(other))),
+    }
+}

@@ -1,0 +1,244 @@
+//! `Service`: what the engine must know of one site.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple, PyType};
+
+use crate::accesslog::AccessLog;
+use crate::request::Request;
+use crate::resources::{Profiles, Stock};
+use crate::settings::Settings;
+
+/// How a finished request is logged.
+#[derive(Default)]
+struct Logging {
+    native: Option<Py<AccessLog>>,
+    hook: Option<Py<PyAny>>,
+}
+
+/// One site's face towards the engine; see `_engine.pyi`.
+#[pyclass(frozen, module = "sennit._engine")]
+pub struct Service {
+    site: Py<PyAny>,
+    factory: Py<PyAny>,
+    default_child: Py<PyAny>,
+    default_render: Py<PyAny>,
+    /// `factory` is a `Request` subclass whose instances can be made without calling it.
+    pub plain_factory: bool,
+    /// The request class has a `process` of its own.
+    pub custom_process: bool,
+    /// The site has a `getResourceFor` of its own.
+    pub custom_traversal: bool,
+    /// The request class has a `write` or `finish` of its own.
+    pub custom_output: bool,
+    /// What is known of the resources' classes.
+    pub profiles: Profiles,
+    settings: RwLock<Arc<Settings>>,
+    logging: RwLock<Logging>,
+    logs: AtomicBool,
+    draining: AtomicBool,
+    connections: AtomicUsize,
+    active: AtomicUsize,
+}
+
+fn overrides(class: &Bound<'_, PyType>, name: &str) -> PyResult<bool> {
+    let stock = class.py().get_type::<Request>();
+    Ok(!class.getattr(name)?.is(stock.getattr(name)?))
+}
+
+impl Service {
+    /// The site.
+    pub fn site<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.site.bind(py)
+    }
+
+    /// The functions whose work the engine does itself.
+    pub fn stock<'a, 'py>(&'a self, py: Python<'py>) -> Stock<'a, 'py> {
+        Stock { child: self.default_child.bind(py), render: self.default_render.bind(py) }
+    }
+
+    /// The resource at the root, as it is now.
+    pub fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.site(py).getattr(intern!(py, "resource"))
+    }
+
+    /// The limits as they are now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
+    }
+
+    /// Whether responses are the last of their connections.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether finished requests are logged, natively or by a hook.
+    pub fn logs(&self) -> bool {
+        self.logs.load(Ordering::Relaxed)
+    }
+
+    /// A new, unbound request object.
+    pub fn make_request<'py>(
+        &self,
+        py: Python<'py>,
+        channel: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Request>> {
+        if self.plain_factory {
+            // SAFETY: `plain_factory` says that `factory` is a type derived from `Request` that inherits
+            // its `__new__`; that slot is filled in every ready type, takes any arguments, and returns a new reference.
+            let object = unsafe {
+                let class = self.factory.as_ptr().cast::<pyo3::ffi::PyTypeObject>();
+                let arguments = PyTuple::empty(py);
+                match (*class).tp_new {
+                    Some(new) => Bound::from_owned_ptr_or_err(
+                        py,
+                        new(class, arguments.as_ptr(), std::ptr::null_mut()),
+                    )?,
+                    None => return Err(PyTypeError::new_err("the request class cannot be instantiated")),
+                }
+            };
+            return Ok(object.cast_into::<Request>()?);
+        }
+        let object = self.factory.bind(py).call1((channel()?, false))?;
+        object.cast_into::<Request>().map_err(|_| {
+            PyTypeError::new_err("requestFactory must return a sennit.web.http.Request")
+        })
+    }
+
+    /// Count a connection in; false when there are as many as allowed.
+    pub fn admit(&self) -> bool {
+        let now = self.connections.fetch_add(1, Ordering::Relaxed);
+        let limit = self.settings.read().max_connections;
+        if limit.is_some_and(|limit| now >= limit) {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// Count a connection out.
+    pub fn release(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Count a request in.
+    pub fn request_began(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Count a request out.
+    pub fn request_ended(&self) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The native access log and the hook, as they are now.
+    pub fn log_targets(&self, py: Python<'_>) -> (Option<Py<AccessLog>>, Option<Py<PyAny>>) {
+        let logging = self.logging.read();
+        (
+            logging.native.as_ref().map(|l| l.clone_ref(py)),
+            logging.hook.as_ref().map(|h| h.clone_ref(py)),
+        )
+    }
+
+    fn change_logging(&self, change: impl FnOnce(&mut Logging)) {
+        let mut logging = self.logging.write();
+        change(&mut logging);
+        let any = logging.native.is_some() || logging.hook.is_some();
+        self.logs.store(any, Ordering::Relaxed);
+    }
+}
+
+#[pymethods]
+impl Service {
+    #[new]
+    #[pyo3(signature = (site, request_factory, default_child, default_render, *, custom_process=false, custom_traversal=false))]
+    fn new(
+        site: Py<PyAny>,
+        request_factory: Bound<'_, PyAny>,
+        default_child: Py<PyAny>,
+        default_render: Py<PyAny>,
+        custom_process: bool,
+        custom_traversal: bool,
+    ) -> PyResult<Self> {
+        let py = request_factory.py();
+        let stock = py.get_type::<Request>();
+        let class = request_factory
+            .cast::<PyType>()
+            .ok()
+            .filter(|class| class.is_subclass(&stock).unwrap_or(false));
+        let object_init = py.get_type::<PyAny>().getattr("__init__")?;
+        let plain_factory = match class {
+            Some(class) => {
+                class.getattr("__init__")?.is(&object_init) && !overrides(class, "__new__")?
+            }
+            None => false,
+        };
+        let custom_output = match class {
+            Some(class) => overrides(class, "write")? || overrides(class, "finish")?,
+            None => true,
+        };
+        Ok(Self {
+            site,
+            plain_factory,
+            custom_process: custom_process || class.is_none(),
+            custom_traversal,
+            custom_output,
+            factory: request_factory.unbind(),
+            default_child,
+            default_render,
+            profiles: Profiles::new(),
+            settings: RwLock::new(Arc::new(Settings::default())),
+            logging: RwLock::new(Logging::default()),
+            logs: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+        })
+    }
+
+    fn configure(&self, name: &Bound<'_, PyString>, value: Option<f64>) -> PyResult<()> {
+        let mut settings = self.settings.write();
+        if Arc::make_mut(&mut settings).set(name.to_str()?, value) {
+            return Ok(());
+        }
+        Err(PyKeyError::new_err(name.to_str()?.to_owned()))
+    }
+
+    fn set_access_log(&self, log: Option<Py<AccessLog>>) {
+        self.change_logging(|logging| logging.native = log);
+    }
+
+    fn set_log_hook(&self, hook: Option<Py<PyAny>>) {
+        self.change_logging(|logging| logging.hook = hook);
+    }
+
+    fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    #[getter(connections)]
+    fn connection_count(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    #[getter]
+    fn active_requests(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.site)?;
+        visit.call(&self.factory)?;
+        if let Some(logging) = self.logging.try_read() {
+            visit.call(&logging.hook)?;
+            visit.call(&logging.native)?;
+        }
+        Ok(())
+    }
+}

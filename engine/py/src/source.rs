@@ -1,0 +1,203 @@
+//! What a streamed body comes from: an iterator, or a producer; asked for more as the client takes it.
+
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+
+use crate::conn::Conn;
+use crate::dispatch;
+use crate::errors;
+use crate::request::{output, Request};
+
+/// Chunks, or calls of a producer, in one go before the other connections have their turn.
+const TURN_CHUNKS: usize = 1024;
+/// The same in bytes.
+const TURN_BYTES: u64 = 1 << 20;
+
+/// Stream the chunks of `iterator` as the body of the response.
+pub fn start(request: &Bound<'_, Request>, iterator: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = request.py();
+    let kept = Request::with_current(request, |state| {
+        state.waiting().iterator.replace(iterator.clone().unbind())
+    });
+    match request.get().conn(py).filter(|_| kept.is_some()) {
+        Some(conn) => {
+            drop(kept);
+            pump(&conn, request);
+        }
+        None => {
+            if let Some(close) = iterator.getattr_opt(intern!(request.py(), "close"))? {
+                close.call0()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why pumping stops for now.
+enum Pause {
+    /// The buffer is full, the response over, or somebody further up the stack is at it.
+    Wait,
+    /// The turn is over.
+    Yield,
+}
+
+/// Take chunks until the buffer is full or the iterator ends.
+fn pump(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
+    let py = request.py();
+    let iterator = {
+        let mut state = conn.lock(py);
+        if !state.is_current(request) || state.facts.pumping {
+            return;
+        }
+        let Some(iterator) = state.waiting.as_ref().and_then(|w| w.iterator.as_ref()) else { return };
+        let iterator = iterator.clone_ref(py);
+        state.facts.pumping = true;
+        iterator
+    };
+    let result = take_chunks(conn, request, iterator.bind(py));
+    let current = Request::with_current(request, |state| state.facts.pumping = false).is_some();
+    match result {
+        Ok(Pause::Wait) => {}
+        Ok(Pause::Yield) if current => {
+            conn.lock(py).facts.blocked = true;
+            conn.queue(py);
+        }
+        Ok(Pause::Yield) => {}
+        Err(error) => {
+            let old = Request::with_current(request, |state| {
+                state.waiting.as_mut().and_then(|waiting| waiting.iterator.take())
+            });
+            drop(old);
+            dispatch::failed(request, error, None);
+        }
+    }
+}
+
+fn take_chunks(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    iterator: &Bound<'_, PyAny>,
+) -> PyResult<Pause> {
+    let py = request.py();
+    let mut chunks = iterator.cast::<PyIterator>()?.clone();
+    let from = request.get().lock(py).sent_length;
+    for _ in 0..TURN_CHUNKS {
+        {
+            let state = conn.lock(py);
+            if !state.is_current(request) || state.facts.blocked {
+                return Ok(Pause::Wait);
+            }
+        }
+        let Some(chunk) = chunks.next() else {
+            let old = Request::with_current(request, |state| {
+                state.waiting.as_mut().and_then(|waiting| waiting.iterator.take())
+            });
+            drop(old);
+            finish(request)?;
+            return Ok(Pause::Wait);
+        };
+        write(request, &chunk?)?;
+        if request.get().lock(py).sent_length - from > TURN_BYTES {
+            return Ok(Pause::Yield);
+        }
+    }
+    Ok(Pause::Yield)
+}
+
+fn has_custom_output(request: &Bound<'_, Request>) -> bool {
+    request.get().conn(request.py()).is_some_and(|conn| conn.service.get().custom_output)
+}
+
+fn write(request: &Bound<'_, Request>, chunk: &Bound<'_, PyAny>) -> PyResult<()> {
+    if has_custom_output(request) {
+        return request.call_method1(intern!(request.py(), "write"), (chunk,)).map(drop);
+    }
+    output::write(request, chunk)
+}
+
+fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
+    if has_custom_output(request) {
+        return request.call_method0(intern!(request.py(), "finish")).map(drop);
+    }
+    output::finish(request)
+}
+
+impl Conn {
+    /// More is waiting than the high-water mark: a push producer is told to pause.
+    pub fn hold_producer(&self, py: Python<'_>) {
+        let producer = {
+            let mut state = self.lock(py);
+            let producer = match state.waiting.as_ref().and_then(|w| w.producer.as_ref()) {
+                Some((producer, true)) => Some(producer.clone_ref(py)),
+                _ => None,
+            };
+            if producer.is_some() {
+                state.facts.paused = true;
+            }
+            producer
+        };
+        if let Some(producer) = producer {
+            let paused = producer.call_method0(py, intern!(py, "pauseProducing"));
+            errors::log_if_failed(py, "pauseProducing", paused);
+        }
+    }
+
+    /// There is room again: whoever fills the body goes on.
+    pub fn drained(self: &Arc<Self>, py: Python<'_>) {
+        let (request, on_drain, producer) = {
+            let mut state = self.lock(py);
+            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else { return };
+            let on_drain = state.waiting.as_mut().and_then(|w| w.on_drain.take());
+            let producer = match state.waiting.as_ref().and_then(|w| w.producer.as_ref()) {
+                Some((producer, push)) => Some((producer.clone_ref(py), *push)),
+                None => None,
+            };
+            (request, on_drain, producer)
+        };
+        if let Some(callback) = on_drain {
+            errors::call(py, "a drain callback", callback.bind(py));
+        }
+        let request = request.bind(py);
+        match producer {
+            Some((producer, true)) => self.resume_push(py, &producer),
+            Some((producer, false)) => self.pull(request, &producer),
+            None => pump(self, request),
+        }
+    }
+
+    fn resume_push(&self, py: Python<'_>, producer: &Py<PyAny>) {
+        let was_paused = std::mem::take(&mut self.lock(py).facts.paused);
+        if was_paused {
+            let resumed = producer.call_method0(py, intern!(py, "resumeProducing"));
+            errors::log_if_failed(py, "resumeProducing", resumed);
+        }
+    }
+
+    /// Ask a pull producer until the buffer is full; one that writes nothing has nothing to say for now.
+    fn pull(self: &Arc<Self>, request: &Bound<'_, Request>, producer: &Py<PyAny>) {
+        let py = request.py();
+        for _ in 0..TURN_CHUNKS {
+            let before = {
+                let state = self.lock(py);
+                let registered = state.waiting.as_ref().and_then(|w| w.producer.as_ref());
+                let same = registered.is_some_and(|(p, _)| p.as_ptr() == producer.as_ptr());
+                if !state.is_current(request) || !same || state.facts.blocked {
+                    return;
+                }
+                request.get().lock(py).sent_length
+            };
+            let resumed = producer.call_method0(py, intern!(py, "resumeProducing"));
+            if let Err(error) = resumed {
+                return dispatch::failed(request, error, None);
+            }
+            if request.get().lock(py).sent_length == before {
+                return;
+            }
+        }
+        self.lock(py).facts.blocked = true;
+        self.queue(py);
+    }
+}

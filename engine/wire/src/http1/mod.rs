@@ -1,0 +1,16 @@
+//! HTTP/1.0 and HTTP/1.1 as RFC 9112 has them: the request half ([`Receiver`]) and the response half ([`Responder`]).
+
+mod body;
+mod head;
+mod line;
+mod request;
+mod response;
+mod scan;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use head::{Framing, Head, Version};
+pub use request::{Receiver, Step};
+pub use response::{Ended, Framed, RequestFacts, Responder, Span, Wrote};
+pub use status::reason_phrase;

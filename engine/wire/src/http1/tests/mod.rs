@@ -1,0 +1,9 @@
+//! Tests of HTTP/1: tables of bytes, each replayed in every way it can arrive.
+
+mod bodies;
+mod heads;
+mod hostile;
+mod replay;
+mod responses;
+mod splits;
+pub(super) mod work;

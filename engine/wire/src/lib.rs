@@ -1,0 +1,27 @@
+//! Sennit's protocol code: bytes in, steps out; facts in, bytes out.
+//!
+//! Nothing here knows a socket, a clock or Python. The same state machines are driven by the engine's poller, by a
+//! channel that Python feeds, by the tests and by the fuzzers, and any split of the input gives the same steps.
+//!
+//! - [`http1::Receiver`] reads the request half of an HTTP/1 connection, [`http1::Responder`] frames the response half.
+//! - [`Violation`] is what a peer can do wrong; each carries its answer.
+//! - [`AccessRecord`] writes access log lines.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod accesslog;
+mod calendar;
+mod grammar;
+pub mod http1;
+mod limits;
+mod violation;
+
+pub use accesslog::AccessRecord;
+pub use calendar::http_date;
+pub use grammar::{is_field_value, is_token};
+pub use http1::{
+    reason_phrase, Ended, Framed, Framing, Head, Receiver, RequestFacts, Responder, Span, Step,
+    Version, Wrote,
+};
+pub use limits::Limits;
+pub use violation::Violation;

@@ -1,0 +1,5 @@
+"""`python -m sennit` is the command `sennit`."""
+
+from sennit.serving.command import main
+
+main()

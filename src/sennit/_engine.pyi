@@ -1,0 +1,229 @@
+"""The typed face of the Rust engine: the one door between Python and `engine/`.
+
+Everything here is private to Sennit, except what `sennit.web` re-exports: `Headers` (as
+`sennit.web.http_headers.Headers`) and the methods of `Request` that its subclasses in
+`sennit.web.http` and `sennit.web.server` inherit. Those keep Twisted's names; the rest is PEP 8.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar, overload
+
+_T = TypeVar("_T")
+_Text = str | bytes
+_Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes | None
+
+def http_date(seconds: float | None = None) -> bytes:
+    """The 29 bytes of an HTTP date (RFC 9110 section 5.6.7) for `seconds` since the epoch, default now."""
+
+def reason_phrase(code: int) -> bytes:
+    """The registered reason phrase of a status code, empty if there is none."""
+
+def is_token(value: bytes) -> bool:
+    """Whether `value` is a token (RFC 9110 section 5.6.2)."""
+
+def split_path(path: bytes) -> list[bytes]:
+    """The segments after the first slash, each percent-decoded after the splitting."""
+
+class Headers:
+    """Header fields in order of first setting; see `sennit.web.http_headers`."""
+
+    def __init__(self, rawHeaders: Mapping[Any, Sequence[_Text]] | None = None) -> None: ...
+    def setRawHeaders(self, name: _Text, values: Sequence[_Text]) -> None: ...
+    def addRawHeader(self, name: _Text, value: _Text) -> None: ...
+    @overload
+    def getRawHeaders(self, name: str) -> list[str] | None: ...
+    @overload
+    def getRawHeaders(self, name: bytes) -> list[bytes] | None: ...
+    @overload
+    def getRawHeaders(self, name: str, default: _T) -> list[str] | _T: ...
+    @overload
+    def getRawHeaders(self, name: bytes, default: _T) -> list[bytes] | _T: ...
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, list[bytes]]]: ...
+    def hasHeader(self, name: _Text) -> bool: ...
+    def removeHeader(self, name: _Text) -> None: ...
+    def copy(self) -> Headers: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __copy__(self) -> Headers: ...
+
+class Service:
+    """What the engine must know of one site: its limits, its request class, its root.
+
+    `site` gives `resource` (read at every request); when `custom_traversal` is true, its
+    `getResourceFor(request)` is called instead. `default_child` and `default_render` are the plain functions
+    `Resource.getChildWithDefault` and `Resource.render`: where a resource has just these, the engine does
+    their work itself. `request_factory` is a `Request` subclass or any callable `(channel, queued)` that
+    returns one. `custom_process` says that its `process` is not the stock one and must be called.
+    """
+
+    def __init__(
+        self,
+        site: object,
+        request_factory: Callable[..., Request],
+        default_child: object,
+        default_render: object,
+        *,
+        custom_process: bool = False,
+        custom_traversal: bool = False,
+    ) -> None: ...
+    def configure(self, name: str, value: float | None) -> None:
+        """Set the limit `name` (the attribute's name on `Site`, e.g. `maxBody`); KeyError for an unknown one."""
+    def set_access_log(self, log: AccessLog | None) -> None: ...
+    def set_log_hook(self, hook: Callable[[Request], object] | None) -> None:
+        """Call `hook(request)` as each request finishes: for log formatters written in Python."""
+    def start_draining(self) -> None:
+        """From now on each response closes its connection, and idle connections are closed."""
+    @property
+    def connections(self) -> int: ...
+    @property
+    def active_requests(self) -> int: ...
+
+class AccessLog:
+    """Formats access lines and writes them to a file descriptor from a thread of its own."""
+
+    def __init__(self, fd: int, format: str) -> None:
+        """`format` is "combined" or "json". The descriptor is duplicated."""
+    def flush(self) -> None:
+        """Wait until all lines so far are written."""
+    def close(self) -> None: ...
+
+class Connection:
+    """One client connection, as a request's `channel`."""
+
+    def get_peer(self) -> _Address: ...
+    def get_host(self) -> _Address: ...
+    def is_secure(self) -> bool: ...
+    def lose_connection(self) -> None:
+        """Close when what is buffered has been sent."""
+    def abort_connection(self) -> None:
+        """Close at once, with a reset."""
+    @property
+    def disconnected(self) -> bool: ...
+
+class Request:
+    """The native part of a request and of the response that it also is.
+
+    Subclasses add the rest of Twisted's interface in Python, and these hooks, which the engine calls:
+    `_failed(exception, resource)` for whatever traversal or rendering raised; `_render_other(resource, result)` for
+    a render result that is not bytes, str, NOT_DONE_YET, a coroutine or an iterator; `_traverse_async(awaitable)`, an
+    async method, for a child that must be awaited: returns the resource finally found; `_fire_finished()` once finished and
+    `_connection_lost(reason)` when the client left ("done" or "lost"), both only while `_watched` is true.
+    """
+
+    method: bytes
+    uri: bytes
+    path: bytes
+    clientproto: bytes
+    prepath: list[bytes]
+    postpath: list[bytes]
+    sitepath: list[bytes]
+    site: Any
+    code: int
+    code_message: bytes
+    etag: bytes | None
+    lastModified: int | None
+    cookies: list[bytes]
+    content: BinaryIO | None
+    channel: Connection | Any | None
+    _watched: bool
+    requestHeaders: Headers
+    responseHeaders: Headers
+
+    def __new__(cls, channel: object = None, queued: object = False, *args: object, **kwargs: object) -> Request: ...
+
+    # what came in
+    def getHeader(self, key: _Text) -> Any:
+        """The last value of a request header in the type of `key`, None if absent."""
+    @property
+    def body_length(self) -> int | None:
+        """Bytes of the body received so far."""
+    @property
+    def body_complete(self) -> bool: ...
+    @property
+    def disconnected_early(self) -> bool:
+        """Whether the client left before the response was finished."""
+    def read_body(self) -> bytes | None:
+        """The next piece of a streamed body, b"" at its end, None if none is here yet.
+
+        Sends `100 Continue` if the client waits for it. Raises `sennit.web.error.Error` (413, 408, 400) if the body was
+        refused and ConnectionError if the client left.
+        """
+    def on_body(self, callback: Callable[[], object] | None) -> None:
+        """Call `callback` once, as soon as `read_body` has something new to say."""
+
+    # what goes out
+    startedWriting: bool
+    finished: bool
+    sentLength: int
+    chunked: bool
+    def setResponseCode(self, code: int, message: _Text | None = None) -> None: ...
+    def setHeader(self, name: _Text, value: _Text) -> None: ...
+    def write(self, data: _Text) -> None: ...
+    def finish(self) -> None: ...
+    def writeInterim(self, code: int, headers: Headers | Mapping[Any, Any] | Iterable[tuple[_Text, _Text]] | None = None) -> None: ...
+    def setTrailer(self, name: _Text, value: _Text) -> None: ...
+    def registerProducer(self, producer: Any, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    @property
+    def write_blocked(self) -> bool:
+        """Whether more is buffered than the high-water mark."""
+    def on_drain(self, callback: Callable[[], object] | None) -> None:
+        """Call `callback` once, when the buffer has fallen below the low-water mark or the client has left."""
+    def lose_connection(self) -> None: ...
+    def respond(self, result: object, resource: object = None) -> None:
+        """Do with `result` what is done with the result of a render method."""
+    def traverse(self, resource: object) -> Any:
+        """Walk `postpath` from `resource`; returns the resource found (or an awaitable of it)."""
+    def process_stock(self) -> None:
+        """Traverse from the site's root and render: what `server.Request.process` does."""
+    def render_stock(self, resource: object) -> None:
+        """Render `resource` and do with the result what is to be done."""
+    def start_task(self, coroutine: object, resource: object = None, cancel_on_disconnect: bool = True) -> None:
+        """Run a coroutine for this request, eagerly where Python can; its result goes to `respond`, its exception
+        to `_failed`; it is cancelled when the client leaves."""
+
+class Channel:
+    """A connection without a socket: bytes are given to it and taken from it (tests, fuzzers, foreign transports)."""
+
+    def __init__(
+        self, service: Service, peer: _Address = ("127.0.0.1", 0), host: _Address = ("127.0.0.1", 80), secure: bool = False
+    ) -> None: ...
+    def receive(self, data: bytes) -> None: ...
+    def receive_eof(self) -> None: ...
+    def disconnect(self) -> None:
+        """The peer is gone, both ways."""
+    def data_to_send(self) -> bytes: ...
+    def tick(self, seconds: float) -> None:
+        """Let `seconds` pass for this connection's time-outs."""
+    @property
+    def closed(self) -> bool: ...
+
+class Engine:
+    """Listening sockets, connections and their timers, served inside the calling thread."""
+
+    def __init__(self) -> None: ...
+    def fileno(self) -> int: ...
+    def add_listener(self, fd: int, service: Service) -> int:
+        """Serve what is accepted from a bound and listening socket; takes the descriptor over, returns an id."""
+    def remove_listener(self, listener: int) -> None:
+        """Stop accepting and close the listening socket; connections go on."""
+    def add_connection(self, fd: int, service: Service) -> None:
+        """Serve a connected socket; takes the descriptor over."""
+    def watch(self, fd: int, mask: int) -> None:
+        """Wait for a foreign descriptor too (1 read, 2 write: selectors.EVENT_*); again to change the mask."""
+    def unwatch(self, fd: int) -> None: ...
+    def wait(
+        self, timeout: float | None, ready: object, scheduled: object
+    ) -> list[tuple[int, int]]:
+        """Serve until a foreign descriptor is ready, `timeout` seconds have passed, or a handler has put work into the
+        loop's queues `ready` (a deque) or `scheduled` (a list); returns (fd, mask) pairs."""
+    def poll(self) -> None:
+        """Serve one batch without waiting: what a foreign loop calls when `fileno` is readable."""
+    def set_flush_hook(self, hook: Callable[[Callable[[], None]], object] | None) -> None:
+        """`hook(flush)` is called once when output was made outside of `poll` (a foreign loop gives its call_soon)."""
+    def tick(self) -> float | None:
+        """Run time-outs that are due; returns seconds until it should be called again, None if there is nothing to time."""
+    def close_idle(self, service: Service | None = None) -> None: ...
+    def abort_connections(self, service: Service | None = None) -> None: ...
+    @property
+    def connections(self) -> int: ...
+    def close(self) -> None: ...

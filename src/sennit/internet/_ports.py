@@ -1,0 +1,259 @@
+"""Listening ports: of factories that the engine serves (web sites), and of all others."""
+
+import asyncio
+import os
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from sennit.internet._calls import startTask
+from sennit.internet._engines import engineFor
+from sennit.internet._loops import stateOf
+from sennit.internet._sockets import UNIXListener
+from sennit.internet._transport import ProtocolAdapter
+from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress, fromSocketAddress
+from sennit.internet.defer import Deferred, succeed
+from sennit.internet.interfaces import IListeningPort
+from sennit.python import log
+
+if TYPE_CHECKING:
+    from sennit._engine import Engine
+
+# Seconds a stopping port gives to the requests that run, if its factory has no `stopGrace`.
+_DEFAULT_GRACE = 10.0
+# Seconds for the last bytes of finished responses to leave.
+_FLUSH_GRACE = 1.0
+# Seconds between two looks at whether the last connection is gone.
+_LOOK_AGAIN = 0.01
+
+# Gives a bound and listening socket, or such a one with a place in the file system.
+Bind = Callable[[], socket.socket | UNIXListener]
+
+
+@implementer(IListeningPort)
+class ListeningPort(ABC):
+    """A listening socket of one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> None:
+        self.factory = factory
+        self.listening = False
+        self._loop = loop
+        self._bind = bind
+        self._place: UNIXListener | None = None
+        self._host: IPv4Address | IPv6Address | UNIXAddress | None = None
+
+    def startListening(self) -> None:
+        """Listen. Raises CannotListenError; does nothing if it listens already."""
+        if self.listening:
+            return
+        bound = self._bind()
+        if isinstance(bound, UNIXListener):
+            self._place, bound = bound, bound.socket
+        self._host = fromSocketAddress(bound.getsockname())
+        try:
+            self.factory.doStart()
+            self._serve(bound)
+        except BaseException:
+            bound.close()
+            self._release()
+            raise
+        self.listening = True
+        state = stateOf(self._loop)
+        state.ports.add(self)
+        state.closeWith(self._loop)
+        if getattr(self.factory, "noisy", True):
+            log.msg(f"{self._factoryName()} starting on {self._where()}", startingPort=self)
+
+    def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
+        """The address it listens on, with the port that was chosen if that was 0. RuntimeError before it
+        listens.
+        """
+        if self._host is None:
+            raise RuntimeError("this port doesn't listen yet")
+        return self._host
+
+    def stopListening(self) -> Deferred[None]:
+        """Close the socket. Open connections go on. The Deferred has fired already."""
+        if self._stopAccepting():
+            self.factory.doStop()
+            state = stateOf(self._loop)
+            state.endedPorts = {port for port in state.endedPorts if port._hasConnections()} | {self}
+        return succeed(None)
+
+    # As Twisted's ports have it.
+    loseConnection = stopListening
+
+    async def drain(self, grace: float | None = None) -> None:
+        """Stop listening, close idle connections, give running requests `grace` seconds, then cut the rest.
+
+        Default: the factory's `stopGrace`, else 10 seconds.
+        """
+        if grace is None:
+            grace = getattr(self.factory, "stopGrace", None)
+        stopped = self._stopAccepting()
+        try:
+            await self._endConnections(_DEFAULT_GRACE if grace is None else grace)
+        finally:
+            self._abortConnections()
+            stateOf(self._loop).endedPorts.discard(self)
+            if stopped:
+                self.factory.doStop()
+
+    def _stopAccepting(self) -> bool:
+        """Close the listening socket; False if that was done before."""
+        if not self.listening:
+            return False
+        self.listening = False
+        stateOf(self._loop).ports.discard(self)
+        self._close()
+        self._release()
+        if getattr(self.factory, "noisy", True):
+            log.msg(f"({self._factoryName()} on {self._where()} closed)")
+        return True
+
+    def _release(self) -> None:
+        if self._place is not None:
+            self._place.release()
+            self._place = None
+
+    def _factoryName(self) -> str:
+        prefix = getattr(self.factory, "logPrefix", None)
+        return str(prefix()) if prefix is not None else type(self.factory).__name__
+
+    def _where(self) -> object:
+        host = self._host
+        if isinstance(host, IPv4Address | IPv6Address):
+            return host.port
+        return os.fsdecode(host.name or b"") if host is not None else None
+
+    @abstractmethod
+    def _serve(self, listening: socket.socket) -> None:
+        """Begin to accept; takes the socket over."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Cease to accept, close the socket."""
+
+    @abstractmethod
+    def _hasConnections(self) -> bool:
+        """Whether connections are left."""
+
+    @abstractmethod
+    async def _endConnections(self, grace: float) -> None:
+        """Close idle connections and wait for the others, `grace` seconds at most."""
+
+    @abstractmethod
+    def _abortConnections(self) -> None:
+        """Reset all connections that are left."""
+
+    async def _waitUntil(self, isDone: Callable[[], bool], deadline: float) -> None:
+        # The engine counts and doesn't call back: this runs once in a server's life, so looking costs
+        # nothing.
+        while not isDone() and self._loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    def __repr__(self) -> str:
+        state = f"on {self._where()}" if self.listening else "not listening"
+        return f"<{type(self).__name__} of {self._factoryName()} {state}>"
+
+
+class EnginePort(ListeningPort):
+    """A port whose connections the engine serves: its factory's `engineService()` says how."""
+
+    _engine: "Engine | None" = None
+    _service: Any = None
+    _listener = 0
+
+    def _serve(self, listening: socket.socket) -> None:
+        self._engine = engineFor(self._loop)
+        self._service = self.factory.engineService()
+        self._listener = self._engine.add_listener(listening.detach(), self._service)
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.remove_listener(self._listener)
+
+    def _hasConnections(self) -> bool:
+        return self._service is not None and self._service.connections > 0
+
+    async def _endConnections(self, grace: float) -> None:
+        service, engine = self._service, self._engine
+        if service is None or engine is None:
+            return
+        service.start_draining()
+        engine.close_idle(service)
+        deadline = self._loop.time() + grace
+        await self._waitUntil(lambda: service.active_requests == 0, deadline)
+        await self._waitUntil(
+            lambda: service.connections == 0, min(deadline, self._loop.time() + _FLUSH_GRACE)
+        )
+
+    def _abortConnections(self) -> None:
+        if self._engine is not None and self._service is not None:
+            self._engine.abort_connections(self._service)
+            # A service that has drained never keeps a connection alive again; the next port gets a new one.
+            if getattr(self.factory, "service", None) is self._service and not self.listening:
+                self.factory.service = None
+
+
+class ProtocolPort(ListeningPort):
+    """A port of any factory with `buildProtocol`, served by the asyncio loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> None:
+        super().__init__(loop, bind, factory)
+        self._waiting: socket.socket | None = None
+        self._server: asyncio.AbstractServer | None = None
+        self._adapters: set[ProtocolAdapter] = set()
+
+    def _serve(self, listening: socket.socket) -> None:
+        # The system queues connections already; asyncio can only take them up inside the running loop.
+        self._waiting = listening
+        self._loop.call_soon(self._takeUp, listening)
+
+    def _takeUp(self, listening: socket.socket) -> None:
+        if self._waiting is listening:
+            startTask(self._start(listening))
+
+    async def _start(self, listening: socket.socket) -> None:
+        create: Any = self._loop.create_server
+        if listening.family == socket.AF_UNIX:
+            create = self._loop.create_unix_server
+        server = await create(self._newAdapter, sock=listening)
+        if self._waiting is listening:
+            self._waiting, self._server = None, server
+        else:
+            server.close()
+
+    def _newAdapter(self) -> ProtocolAdapter:
+        return ProtocolAdapter(self.factory.buildProtocol, self._adapters)
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        elif self._waiting is not None:
+            self._waiting.close()
+            self._waiting = None
+
+    def _hasConnections(self) -> bool:
+        return bool(self._adapters)
+
+    async def _endConnections(self, grace: float) -> None:
+        for adapter in list(self._adapters):
+            adapter.transport.loseConnection()
+        await self._waitUntil(lambda: not self._adapters, self._loop.time() + grace)
+
+    def _abortConnections(self) -> None:
+        for adapter in list(self._adapters):
+            adapter.transport.abortConnection()
+
+
+def listen(loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> ListeningPort:
+    """Bind and listen for a factory. Raises CannotListenError."""
+    kind = EnginePort if hasattr(factory, "engineService") else ProtocolPort
+    port = kind(loop, bind, factory)
+    port.startListening()
+    return port

@@ -1,0 +1,284 @@
+"""Log events in Twisted's manner, by way of the standard `logging`.
+
+Everything goes through the logger "sennit": `msg` at INFO, `err` at ERROR with the traceback. Handlers that a
+program gives to that logger see all events, and observers added here see all records of that logger.
+"""
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+from sennit.python.failure import Failure
+
+logger = logging.getLogger("sennit")
+
+# An event: "message" (tuple of str), "time" (float), "isError" (0 or 1), "system" (str), for errors "failure"
+# and "why".
+EventDict = dict[str, Any]
+Observer = Callable[[EventDict], object]
+
+# Events from before startLogging that are shown once it is called; more than a program logs while it is set
+# up.
+_EARLY_EVENTS = 200
+
+
+class _Writable(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+
+class _State(threading.local):
+    emitting = False
+
+
+_state = _State()
+_early: deque[EventDict] = deque(maxlen=_EARLY_EVENTS)
+_handlers: dict[Observer, "_ObserverHandler"] = {}
+_started = False
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def msg(*message: object, **kw: Any) -> None:
+    """Log one event: `message` parts (bytes or str) are joined by spaces; `system="name"` names the
+    source.
+    """
+    _log({"message": tuple(_text(part) for part in message), "isError": 0, "system": "-", **kw})
+
+
+def err(_stuff: object = None, _why: str | bytes | None = None, **kw: Any) -> None:
+    """Log a Failure, an exception, or the exception being handled now, with its traceback, headed by `_why`.
+
+    Anything else is logged by its repr.
+    """
+    why = _text(_why) if _why is not None else None
+    event: EventDict = {"message": (), "isError": 1, "system": "-", "why": why}
+    if _stuff is None:
+        event["failure"] = Failure()
+    elif isinstance(_stuff, Failure):
+        event["failure"] = _stuff
+    elif isinstance(_stuff, BaseException):
+        event["failure"] = Failure(_stuff)
+    else:
+        event["message"] = (repr(_stuff),)
+    _log({**event, **kw})
+
+
+def _log(event: EventDict) -> None:
+    event.setdefault("time", time.time())
+    if not _started:
+        _early.append(event)
+    failure = event.get("failure")
+    if failure is not None:
+        # The record's text is the heading alone: logging itself adds the traceback.
+        logger.error(
+            "%s",
+            event.get("why") or "Unhandled Error",
+            exc_info=(failure.type, failure.value, failure.tb),
+            extra={"sennitEvent": event},
+        )
+    else:
+        level = logging.ERROR if event["isError"] else logging.INFO
+        logger.log(level, "%s", textFromEventDict(event) or "", extra={"sennitEvent": event})
+
+
+def textFromEventDict(eventDict: EventDict) -> str | None:
+    """The text of an event: of an error its heading and traceback; None if it has no text."""
+    if eventDict.get("failure") is not None:
+        heading = eventDict.get("why") or "Unhandled Error"
+        return f"{heading}\n{eventDict['failure'].getTraceback()}"
+    if eventDict["message"]:
+        return " ".join(eventDict["message"])
+    if "format" in eventDict:
+        try:
+            return str(eventDict["format"] % eventDict)
+        except (TypeError, ValueError, KeyError) as trouble:
+            return f"unformattable event {eventDict['format']!r}: {trouble!r}"
+    return None
+
+
+def _eventOf(record: logging.LogRecord) -> EventDict:
+    event = getattr(record, "sennitEvent", None)
+    if event is None:
+        isError = int(record.levelno >= logging.ERROR)
+        system = record.name if record.name != "sennit" else "-"
+        event = {"message": (), "time": record.created, "isError": isError, "system": system}
+        if record.exc_info and record.exc_info[1] is not None:
+            event["failure"] = Failure(record.exc_info[1], exc_tb=record.exc_info[2])
+            event["why"] = record.getMessage()
+        else:
+            event["message"] = (record.getMessage(),)
+    return event
+
+
+class _ObserverHandler(logging.Handler):
+    """Gives an observer the records of the logger as events."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self.observer = observer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # An observer that prints while print is captured would otherwise call itself for ever.
+        if _state.emitting:
+            return
+        _state.emitting = True
+        try:
+            self.observer(_eventOf(record))
+        except Exception:
+            self.handleError(record)
+        finally:
+            _state.emitting = False
+
+
+def addObserver(other: Observer) -> None:
+    """Call `other(eventDict)` for each event from now on."""
+    if other not in _handlers:
+        _handlers[other] = _ObserverHandler(other)
+        logger.addHandler(_handlers[other])
+        if logger.level == logging.NOTSET:
+            # The root logger's default, WARNING, would hide what msg() logs.
+            logger.setLevel(logging.INFO)
+
+
+def removeObserver(other: Observer) -> None:
+    """Undo `addObserver`. Raises ValueError if it isn't there."""
+    if other not in _handlers:
+        raise ValueError(f"{other!r} is no observer")
+    logger.removeHandler(_handlers.pop(other))
+
+
+class FileLogObserver:
+    """Writes events to a text file: `2026-01-31 12:00:00+0000 [system] text`, further lines indented by a
+    tab.
+    """
+
+    timeFormat: str | None = None
+
+    def __init__(self, f: _Writable) -> None:
+        self._file = f
+        self.write = f.write
+        self.flush: Callable[[], object] = getattr(f, "flush", lambda: None)
+
+    def formatTime(self, when: float) -> str:
+        """Seconds since the epoch as text: by `timeFormat` of strftime if that is set."""
+        return time.strftime(self.timeFormat or "%Y-%m-%d %H:%M:%S%z", time.localtime(when))
+
+    def emit(self, eventDict: EventDict) -> None:
+        """Write one event."""
+        text = textFromEventDict(eventDict)
+        if text is None:
+            return
+        text = text.rstrip("\n").replace("\n", "\n\t")
+        self.write(f"{self.formatTime(eventDict['time'])} [{eventDict['system']}] {text}\n")
+        self.flush()
+
+    def start(self) -> None:
+        """Begin to observe."""
+        addObserver(self.emit)
+
+    def stop(self) -> None:
+        """Cease to observe."""
+        removeObserver(self.emit)
+
+
+class PythonLoggingObserver:
+    """Passes events on to another logger of the standard library, named `loggerName`."""
+
+    def __init__(self, loggerName: str = "twisted") -> None:
+        self.logger = logging.getLogger(loggerName)
+
+    def emit(self, eventDict: EventDict) -> None:
+        """Log one event: errors at CRITICAL, others at INFO, or at the event's own `logLevel`."""
+        text = textFromEventDict(eventDict)
+        if text is not None:
+            level = eventDict.get("logLevel") or (logging.CRITICAL if eventDict["isError"] else logging.INFO)
+            self.logger.log(level, "%s", text)
+
+    def start(self) -> None:
+        """Begin to observe."""
+        addObserver(self.emit)
+
+    def stop(self) -> None:
+        """Cease to observe."""
+        removeObserver(self.emit)
+
+
+class StdioOnnaStick:
+    """A text file each of whose lines becomes a log event; what `print` writes to after `startLogging`."""
+
+    closed = False
+    encoding = "utf-8"
+    mode = "w"
+    name = "<stdio (log)>"
+    softspace = 0
+
+    def __init__(self, isError: bool = False, original: TextIO | None = None) -> None:
+        self.isError = isError
+        self._original = original
+        self._rest = ""
+
+    def write(self, data: str) -> int:
+        """Log the complete lines."""
+        if _state.emitting and self._original is not None:
+            return self._original.write(data)
+        *lines, self._rest = (self._rest + data).split("\n")
+        for line in lines:
+            _log({"message": (line,), "isError": int(self.isError), "system": "-", "printed": 1})
+        return len(data)
+
+    def writelines(self, lines: list[str]) -> None:
+        """Log each line."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Nothing is held back but an incomplete line, which waits for its end."""
+
+    def close(self) -> None:
+        """The log isn't closed by this."""
+
+    def isatty(self) -> bool:
+        """A log is no terminal."""
+        return False
+
+    def fileno(self) -> int:
+        """-1: there is no descriptor."""
+        return -1
+
+
+# Where access lines go without a logPath.
+logfile = StdioOnnaStick()
+
+
+def startLogging(file: _Writable, setStdout: bool = True) -> FileLogObserver:
+    """Write events to `file`, also those from before; with `setStdout` capture print and standard error,
+    too.
+    """
+    observer = FileLogObserver(file)
+    startLoggingWithObserver(observer.emit, setStdout)
+    return observer
+
+
+def startLoggingWithObserver(observer: Observer, setStdout: bool = True) -> None:
+    """Like `startLogging`, for any observer."""
+    global _started
+    if not _started:
+        _started = True
+        while _early:
+            observer(_early.popleft())
+    addObserver(observer)
+    msg("Log opened.")
+    if setStdout:
+        sys.stdout = StdioOnnaStick(False, sys.stdout)
+        sys.stderr = StdioOnnaStick(True, sys.stderr)
+
+
+def discardLogs() -> None:
+    """Forget the events that wait for `startLogging`."""
+    _early.clear()

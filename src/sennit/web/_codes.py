@@ -1,0 +1,228 @@
+"""Status codes: a constant and a reason phrase for each one registered with IANA.
+
+Source: the registry "Hypertext Transfer Protocol (HTTP) Status Code Registry" of RFC 9110 section 16.2.1.
+Where Twisted's name for a code differs from the registered one, both are here.
+"""
+
+from typing import Final
+
+__all__ = [
+    "ACCEPTED",
+    "ALREADY_REPORTED",
+    "BAD_GATEWAY",
+    "BAD_REQUEST",
+    "CONFLICT",
+    "CONTENT_TOO_LARGE",
+    "CONTINUE",
+    "CREATED",
+    "EARLY_HINTS",
+    "EXPECTATION_FAILED",
+    "FAILED_DEPENDENCY",
+    "FORBIDDEN",
+    "FOUND",
+    "GATEWAY_TIMEOUT",
+    "GONE",
+    "HTTP_VERSION_NOT_SUPPORTED",
+    "IM_A_TEAPOT",
+    "IM_USED",
+    "INSUFFICIENT_STORAGE",
+    "INSUFFICIENT_STORAGE_SPACE",
+    "INTERNAL_SERVER_ERROR",
+    "LENGTH_REQUIRED",
+    "LOCKED",
+    "LOOP_DETECTED",
+    "METHOD_NOT_ALLOWED",
+    "MISDIRECTED_REQUEST",
+    "MOVED_PERMANENTLY",
+    "MULTIPLE_CHOICE",
+    "MULTIPLE_CHOICES",
+    "MULTI_STATUS",
+    "NETWORK_AUTHENTICATION_REQUIRED",
+    "NON_AUTHORITATIVE_INFORMATION",
+    "NOT_ACCEPTABLE",
+    "NOT_ALLOWED",
+    "NOT_EXTENDED",
+    "NOT_FOUND",
+    "NOT_IMPLEMENTED",
+    "NOT_MODIFIED",
+    "NO_BODY_CODES",
+    "NO_CONTENT",
+    "OK",
+    "PARTIAL_CONTENT",
+    "PAYMENT_REQUIRED",
+    "PERMANENT_REDIRECT",
+    "PRECONDITION_FAILED",
+    "PRECONDITION_REQUIRED",
+    "PROCESSING",
+    "PROXY_AUTHENTICATION_REQUIRED",
+    "PROXY_AUTH_REQUIRED",
+    "RANGE_NOT_SATISFIABLE",
+    "REQUESTED_RANGE_NOT_SATISFIABLE",
+    "REQUEST_ENTITY_TOO_LARGE",
+    "REQUEST_HEADER_FIELDS_TOO_LARGE",
+    "REQUEST_TIMEOUT",
+    "REQUEST_URI_TOO_LONG",
+    "RESET_CONTENT",
+    "RESPONSES",
+    "SEE_OTHER",
+    "SERVICE_UNAVAILABLE",
+    "SWITCHING",
+    "SWITCHING_PROTOCOLS",
+    "TEMPORARY_REDIRECT",
+    "TOO_EARLY",
+    "TOO_MANY_REQUESTS",
+    "UNAUTHORIZED",
+    "UNAVAILABLE_FOR_LEGAL_REASONS",
+    "UNPROCESSABLE_CONTENT",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "UPGRADE_REQUIRED",
+    "URI_TOO_LONG",
+    "USE_PROXY",
+    "VARIANT_ALSO_NEGOTIATES",
+]
+
+CONTINUE: Final = 100
+SWITCHING_PROTOCOLS: Final = 101
+PROCESSING: Final = 102
+EARLY_HINTS: Final = 103
+
+OK: Final = 200
+CREATED: Final = 201
+ACCEPTED: Final = 202
+NON_AUTHORITATIVE_INFORMATION: Final = 203
+NO_CONTENT: Final = 204
+RESET_CONTENT: Final = 205
+PARTIAL_CONTENT: Final = 206
+MULTI_STATUS: Final = 207
+ALREADY_REPORTED: Final = 208
+IM_USED: Final = 226
+
+MULTIPLE_CHOICES: Final = 300
+MOVED_PERMANENTLY: Final = 301
+FOUND: Final = 302
+SEE_OTHER: Final = 303
+NOT_MODIFIED: Final = 304
+USE_PROXY: Final = 305
+TEMPORARY_REDIRECT: Final = 307
+PERMANENT_REDIRECT: Final = 308
+
+BAD_REQUEST: Final = 400
+UNAUTHORIZED: Final = 401
+PAYMENT_REQUIRED: Final = 402
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+METHOD_NOT_ALLOWED: Final = 405
+NOT_ACCEPTABLE: Final = 406
+PROXY_AUTHENTICATION_REQUIRED: Final = 407
+REQUEST_TIMEOUT: Final = 408
+CONFLICT: Final = 409
+GONE: Final = 410
+LENGTH_REQUIRED: Final = 411
+PRECONDITION_FAILED: Final = 412
+CONTENT_TOO_LARGE: Final = 413
+URI_TOO_LONG: Final = 414
+UNSUPPORTED_MEDIA_TYPE: Final = 415
+RANGE_NOT_SATISFIABLE: Final = 416
+EXPECTATION_FAILED: Final = 417
+IM_A_TEAPOT: Final = 418
+MISDIRECTED_REQUEST: Final = 421
+UNPROCESSABLE_CONTENT: Final = 422
+LOCKED: Final = 423
+FAILED_DEPENDENCY: Final = 424
+TOO_EARLY: Final = 425
+UPGRADE_REQUIRED: Final = 426
+PRECONDITION_REQUIRED: Final = 428
+TOO_MANY_REQUESTS: Final = 429
+REQUEST_HEADER_FIELDS_TOO_LARGE: Final = 431
+UNAVAILABLE_FOR_LEGAL_REASONS: Final = 451
+
+INTERNAL_SERVER_ERROR: Final = 500
+NOT_IMPLEMENTED: Final = 501
+BAD_GATEWAY: Final = 502
+SERVICE_UNAVAILABLE: Final = 503
+GATEWAY_TIMEOUT: Final = 504
+HTTP_VERSION_NOT_SUPPORTED: Final = 505
+VARIANT_ALSO_NEGOTIATES: Final = 506
+INSUFFICIENT_STORAGE: Final = 507
+LOOP_DETECTED: Final = 508
+NOT_EXTENDED: Final = 510
+NETWORK_AUTHENTICATION_REQUIRED: Final = 511
+
+# Twisted's own names of some of the codes above.
+SWITCHING: Final = SWITCHING_PROTOCOLS
+MULTIPLE_CHOICE: Final = MULTIPLE_CHOICES
+NOT_ALLOWED: Final = METHOD_NOT_ALLOWED
+PROXY_AUTH_REQUIRED: Final = PROXY_AUTHENTICATION_REQUIRED
+REQUEST_ENTITY_TOO_LARGE: Final = CONTENT_TOO_LARGE
+REQUEST_URI_TOO_LONG: Final = URI_TOO_LONG
+REQUESTED_RANGE_NOT_SATISFIABLE: Final = RANGE_NOT_SATISFIABLE
+INSUFFICIENT_STORAGE_SPACE: Final = INSUFFICIENT_STORAGE
+
+RESPONSES: Final[dict[int, bytes]] = {
+    CONTINUE: b"Continue",
+    SWITCHING_PROTOCOLS: b"Switching Protocols",
+    PROCESSING: b"Processing",
+    EARLY_HINTS: b"Early Hints",
+    OK: b"OK",
+    CREATED: b"Created",
+    ACCEPTED: b"Accepted",
+    NON_AUTHORITATIVE_INFORMATION: b"Non-Authoritative Information",
+    NO_CONTENT: b"No Content",
+    RESET_CONTENT: b"Reset Content",
+    PARTIAL_CONTENT: b"Partial Content",
+    MULTI_STATUS: b"Multi-Status",
+    ALREADY_REPORTED: b"Already Reported",
+    IM_USED: b"IM Used",
+    MULTIPLE_CHOICES: b"Multiple Choices",
+    MOVED_PERMANENTLY: b"Moved Permanently",
+    FOUND: b"Found",
+    SEE_OTHER: b"See Other",
+    NOT_MODIFIED: b"Not Modified",
+    USE_PROXY: b"Use Proxy",
+    TEMPORARY_REDIRECT: b"Temporary Redirect",
+    PERMANENT_REDIRECT: b"Permanent Redirect",
+    BAD_REQUEST: b"Bad Request",
+    UNAUTHORIZED: b"Unauthorized",
+    PAYMENT_REQUIRED: b"Payment Required",
+    FORBIDDEN: b"Forbidden",
+    NOT_FOUND: b"Not Found",
+    METHOD_NOT_ALLOWED: b"Method Not Allowed",
+    NOT_ACCEPTABLE: b"Not Acceptable",
+    PROXY_AUTHENTICATION_REQUIRED: b"Proxy Authentication Required",
+    REQUEST_TIMEOUT: b"Request Timeout",
+    CONFLICT: b"Conflict",
+    GONE: b"Gone",
+    LENGTH_REQUIRED: b"Length Required",
+    PRECONDITION_FAILED: b"Precondition Failed",
+    CONTENT_TOO_LARGE: b"Content Too Large",
+    URI_TOO_LONG: b"URI Too Long",
+    UNSUPPORTED_MEDIA_TYPE: b"Unsupported Media Type",
+    RANGE_NOT_SATISFIABLE: b"Range Not Satisfiable",
+    EXPECTATION_FAILED: b"Expectation Failed",
+    # Registered as "(Unused)"; RFC 2324 gives the phrase that everyone sends.
+    IM_A_TEAPOT: b"I'm a teapot",
+    MISDIRECTED_REQUEST: b"Misdirected Request",
+    UNPROCESSABLE_CONTENT: b"Unprocessable Content",
+    LOCKED: b"Locked",
+    FAILED_DEPENDENCY: b"Failed Dependency",
+    TOO_EARLY: b"Too Early",
+    UPGRADE_REQUIRED: b"Upgrade Required",
+    PRECONDITION_REQUIRED: b"Precondition Required",
+    TOO_MANY_REQUESTS: b"Too Many Requests",
+    REQUEST_HEADER_FIELDS_TOO_LARGE: b"Request Header Fields Too Large",
+    UNAVAILABLE_FOR_LEGAL_REASONS: b"Unavailable For Legal Reasons",
+    INTERNAL_SERVER_ERROR: b"Internal Server Error",
+    NOT_IMPLEMENTED: b"Not Implemented",
+    BAD_GATEWAY: b"Bad Gateway",
+    SERVICE_UNAVAILABLE: b"Service Unavailable",
+    GATEWAY_TIMEOUT: b"Gateway Timeout",
+    HTTP_VERSION_NOT_SUPPORTED: b"HTTP Version Not Supported",
+    VARIANT_ALSO_NEGOTIATES: b"Variant Also Negotiates",
+    INSUFFICIENT_STORAGE: b"Insufficient Storage",
+    LOOP_DETECTED: b"Loop Detected",
+    NOT_EXTENDED: b"Not Extended",
+    NETWORK_AUTHENTICATION_REQUIRED: b"Network Authentication Required",
+}
+
+# Final answers that never have a body (RFC 9110 sections 15.3.5 and 15.4.5).
+NO_BODY_CODES: Final = (NO_CONTENT, NOT_MODIFIED)

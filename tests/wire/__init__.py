@@ -1,0 +1,1 @@
+"""Raw bytes against a live Sennit and against its in-process `Channel`."""
