@@ -15,9 +15,9 @@ from benchmarks.goals import judge
 from benchmarks.paths import BUILD, RESULTS
 from benchmarks.runs import Plan, measure_loads
 from benchmarks.scenarios import HEAVY, LOADS, NAMES, WRK
-from benchmarks.servers import LIMIT, LOAD_CORE, SENNIT, SERVERS, Launcher, Server, on_core
+from benchmarks.servers import LOAD_CORE, SENNIT, SERVERS, Launcher, Server, on_core
 
-FULL = Plan(rounds=3, seconds=1.0, warmup=0.2)
+FULL = Plan(rounds=3, seconds=1.0, warmup=0.1)
 QUICK = Plan(rounds=1, seconds=0.3, warmup=0.1, generator=HEAVY, connections=(64,))
 QUICK_SCENARIOS = ("buy", "async", "echo1k", "missing", "dynamic", "stream", "startup")
 DESCRIPTORS = 65536
@@ -140,8 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.write(findings, options.output)
     _say(report.tables(findings))
     _say(f"took {time.monotonic() - begun:.0f} s")
-    missed = [verdict for verdict in judge(findings) if not verdict.reached]
-    return 1 if options.check and (missed or LIMIT not in options.servers) else 0
+    return 1 if options.check and not _passes(findings) else 0
+
+
+def _passes(findings: Findings) -> bool:
+    """Whether Sennit was measured wherever it was to be, and reaches every goal that could be judged."""
+    verdicts = judge(findings)
+    left_out = any(where.startswith(f"{SENNIT} ") for where in findings.failures)
+    return bool(verdicts) and not left_out and all(verdict.reached for verdict in verdicts)
 
 
 if __name__ == "__main__":

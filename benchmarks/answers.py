@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from benchmarks.scenarios import Scenario
 
 HEAD_END = b"\r\n\r\n"
+CHECK_SECONDS = 5.0
+"""How long a server may take over an answer, with nothing else to do."""
 
 
 class Incomplete(Exception):
@@ -96,7 +98,7 @@ def ask(port: int, request: bytes, timeout: float = 10.0) -> Answer:
 
 def check(port: int, scenario: Scenario) -> Answer:
     """Ask twice on one connection, as the load will; raises WrongAnswer or OSError if an answer is wrong."""
-    with socket.create_connection(("127.0.0.1", port), 10.0) as connection:
+    with socket.create_connection(("127.0.0.1", port), CHECK_SECONDS) as connection:
         for _ in range(2):
             connection.sendall(scenario.request(port))
             answer = read(connection)

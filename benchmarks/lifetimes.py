@@ -18,6 +18,7 @@ from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Ser
 IDLE_CONNECTIONS = 5000
 IDLE_SETTLE_SECONDS = 1.0
 SOAK_FEW, SOAK_MANY = 10_000, 1_000_000
+SOAK_SECONDS = 180.0
 SOAK_SERVERS = frozenset({LIMIT, SENNIT, "bjoern", "granian-rsgi"})
 START_POLL_SECONDS = 0.0005
 START_PATIENCE_SECONDS = 20.0
@@ -146,8 +147,10 @@ def measure_soak(
 
 def _rss_after(started: Running, requests: int) -> int:
     if requests > 0:
-        effort = load.Effort(64, 120.0, 0.0, requests)
-        load.run(HEAVY, started.port, _BUY, effort, started.cpu_seconds)
+        effort = load.Effort(64, SOAK_SECONDS, 0.0, requests)
+        seen = load.run(HEAVY, started.port, _BUY, effort, started.cpu_seconds)
+        if seen.answered < requests:
+            raise load.LoadFailed(f"only {seen.answered} of {requests} answered in {SOAK_SECONDS:.0f} s")
     return started.rss_kib()
 
 

@@ -21,10 +21,11 @@
 
 enum { MAX_CONNECTIONS = 65536, MAX_EVENTS = 512, INPUT_BYTES = 262144, BACKLOG = 8192 };
 
-/* Both zero between two requests. */
+/* All zero between two requests. */
 struct connection {
     size_t body_missing; /* body bytes of the current request that have not arrived */
     size_t answer_sent;  /* bytes of the answer that a full send buffer has let through so far */
+    int blocked;         /* whether the rest of the answer waits for room: watched for writing, not for reading */
 };
 
 static struct connection connections[MAX_CONNECTIONS];
@@ -95,11 +96,12 @@ static void send_answer(int fd, struct connection *connection) {
     size_t after = before + (size_t)sent;
     if (after < answer_bytes) {
         connection->answer_sent = after;
-        watch(EPOLL_CTL_MOD, fd, EPOLLOUT);
+        if (!connection->blocked) watch(EPOLL_CTL_MOD, fd, EPOLLOUT);
+        connection->blocked = 1;
         return;
     }
-    /* A send that was cut short left the socket watched for writing. */
-    if (before > 0 || connection->answer_sent > 0) watch(EPOLL_CTL_MOD, fd, EPOLLIN);
+    if (connection->blocked) watch(EPOLL_CTL_MOD, fd, EPOLLIN);
+    connection->blocked = 0;
     connection->answer_sent = 0;
 }
 

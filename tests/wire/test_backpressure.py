@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from .helpers.client import Wire, ask, get
-from .helpers.latency import GoodClient
+from .helpers.latency import GoodClient, tried_again_if_slow
 from .helpers.script import Operation, path_of
 from .helpers.server import LiveSite
 
@@ -86,6 +86,7 @@ def test_second_producer_is_refused(site: LiveSite) -> None:
     assert [event["type"] for event in site.events("raised")] == ["ValueError"]
 
 
+@tried_again_if_slow
 def test_slow_readers_starve_nobody(site: LiveSite) -> None:
     wires = [Wire(site.port, receive_buffer=4096) for _ in range(50)]
     try:
@@ -110,6 +111,7 @@ def test_large_returned_body_arrives_whole(site: LiveSite) -> None:
     assert response.body == b"m" * size
 
 
+@tried_again_if_slow
 def test_response_stream_blocks_no_other_client(site: LiveSite) -> None:
     """Two fast readers of long streams, and a client between them that is served at once."""
     with GoodClient(site.port) as good, Wire(site.port) as one, Wire(site.port) as two:

@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import OpenSite
 from .helpers.client import Wire, ask, get, post
-from .helpers.latency import GoodClient
+from .helpers.latency import GoodClient, tried_again_if_slow
 from .helpers.server import LiveSite
 
 MIB = 1 << 20
@@ -37,6 +37,7 @@ def test_program_gets_fields_of_both_kinds(site: LiveSite) -> None:
     assert ask(site.port, encoded).json() == {"q": [1], "a": [5, 1], "c": [0]}
 
 
+@tried_again_if_slow
 def test_server_refuses_million_parts(site: LiveSite) -> None:
     """P40: a million tiny parts."""
     part, count = FIELD + b"x\r\n", 1_000_000
@@ -65,6 +66,7 @@ def test_server_refuses_large_field_without_filename(site: LiveSite) -> None:
 @pytest.mark.parametrize(
     "filler", [b"\r", b"\n", b"\r\n", b"\r\n-", b"\r\n--", b"\r\n--x", b"--b", b"\r\n--b\r"], ids=repr
 )
+@tried_again_if_slow
 def test_server_finds_boundary_in_linear_time(site: LiveSite, filler: bytes) -> None:
     """P41: ten megabytes that are nearly a boundary all the time."""
     data = (filler * (MIB // len(filler) + 1))[:MIB]

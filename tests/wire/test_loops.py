@@ -6,7 +6,7 @@ import pytest
 
 from .helpers.checks import assert_alive, assert_refused
 from .helpers.client import MODES, Wire, get, post, post_chunked
-from .helpers.latency import GoodClient
+from .helpers.latency import GoodClient, tried_again_if_slow
 from .helpers.refusals import FRAMING, HEADERS, REQUEST_LINES
 from .helpers.script import path_of
 from .helpers.server import LiveSite, ServerProcess
@@ -72,6 +72,7 @@ def test_server_waits_for_reader(live: LiveSite) -> None:
         assert len(wire.response().body) == 8_000_000
 
 
+@tried_again_if_slow
 def test_server_lets_no_flooder_starve_another_client(live: LiveSite) -> None:
     with GoodClient(live.port) as good, Wire(live.port) as flooder:
         for _ in range(10):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from .helpers.client import EVIL, MODES, Wire, get, post
-from .helpers.latency import GoodClient
+from .helpers.latency import GoodClient, tried_again_if_slow
 from .helpers.script import path_of
 from .helpers.server import LiveSite, wait_until
 
@@ -108,6 +108,7 @@ def test_server_answers_flood_once_it_is_read(site: LiveSite) -> None:
     assert len(site.take_events()) == count
 
 
+@tried_again_if_slow
 def test_server_lets_no_flooder_starve_another_client(site: LiveSite) -> None:
     """Fairness: a turn serves a bounded part of a pipeline."""
     with GoodClient(site.port) as good, Wire(site.port) as flooder:

@@ -122,6 +122,23 @@ impl Socket {
         )?)
     }
 
+    /// How many bytes the kernel has taken that the peer has not acknowledged yet; `None` where the system can't tell
+    /// (on Linux it can: `SIOCOUTQ`). It falls while the peer reads, long before the poller tells of room.
+    pub fn unacknowledged(&self) -> Option<usize> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            // The number that the terminals' TIOCOUTQ and the sockets' SIOCOUTQ share.
+            const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+            // SAFETY: this request writes one `int` through its argument, and nothing else (tcp(7), unix(7)).
+            let waiting = unsafe {
+                rustix::ioctl::ioctl(&self.fd, rustix::ioctl::Getter::<SIOCOUTQ, i32>::new())
+            };
+            usize::try_from(waiting.ok()?).ok()
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        None
+    }
+
     /// The address of this end.
     ///
     /// # Errors

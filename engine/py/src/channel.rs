@@ -21,6 +21,7 @@ impl Channel {
     #[new]
     #[pyo3(signature = (service, peer=None, host=None, secure=false))]
     fn new(
+        py: Python<'_>,
         service: Py<Service>,
         peer: Option<&Bound<'_, PyAny>>,
         host: Option<&Bound<'_, PyAny>>,
@@ -33,6 +34,7 @@ impl Channel {
         let host = host.map_or_else(|| Ok(local(80)), address_from)?;
         service.get().admit();
         let conn = Conn::new(Transport::Memory, service, Weak::new(), 0, (peer, host, secure));
+        conn.lock(py).rearm(clock::ticks());
         Ok(Self { conn: Arc::new(conn) })
     }
 

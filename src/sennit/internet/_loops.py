@@ -52,8 +52,9 @@ class LoopState:
 
     def close(self) -> None:
         """Close the ports, and the engine with all its connections."""
-        for port in list(self.ports):
+        for port in self.ports | self.endedPorts:
             port.stopListening()
+            port.abortConnections()
         if self.engine is not None:
             self.engine.set_flush_hook(None)
             self.engine.close()

@@ -29,6 +29,11 @@ _FLUSH_GRACE = 1.0
 # Seconds between two looks at whether the last connection is gone.
 _LOOK_AGAIN = 0.01
 
+# Connections accepted in a row before others get their turn.
+_ACCEPTS_PER_TURN = 64
+# Seconds without accepting after the system has refused to.
+_PAUSE = 1.0
+
 # Gives a bound and listening socket, or such a one with a place in the file system.
 Bind = Callable[[], socket.socket | UNIXListener]
 
@@ -97,7 +102,9 @@ class ListeningPort(ABC):
         try:
             await self._endConnections(_DEFAULT_GRACE if grace is None else grace)
         finally:
-            self._abortConnections()
+            self.abortConnections()
+            # Their protocols are told in later turns of the loop, which may be about to end.
+            await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _FLUSH_GRACE)
             stateOf(self._loop).endedPorts.discard(self)
             if stopped:
                 self.factory.doStop()
@@ -146,14 +153,16 @@ class ListeningPort(ABC):
         """Close idle connections and wait for the others, `grace` seconds at most."""
 
     @abstractmethod
-    def _abortConnections(self) -> None:
+    def abortConnections(self) -> None:
         """Reset all connections that are left."""
 
     async def _waitUntil(self, isDone: Callable[[], bool], deadline: float) -> None:
         # The engine counts and doesn't call back: this runs once in a server's life, so looking costs
         # nothing.
-        while not isDone() and self._loop.time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_AGAIN)
+        while not isDone() and self._loop.time() < deadline:
+            await asyncio.sleep(0)
+            if not isDone():
+                await asyncio.sleep(_LOOK_AGAIN)
 
     def __repr__(self) -> str:
         state = f"on {self._where()}" if self.listening else "not listening"
@@ -191,7 +200,7 @@ class EnginePort(ListeningPort):
             lambda: service.connections == 0, min(deadline, self._loop.time() + _FLUSH_GRACE)
         )
 
-    def _abortConnections(self) -> None:
+    def abortConnections(self) -> None:
         if self._engine is not None and self._service is not None:
             self._engine.abort_connections(self._service)
             # A service that has drained never keeps a connection alive again; the next port gets a new one.
@@ -200,55 +209,73 @@ class EnginePort(ListeningPort):
 
 
 class ProtocolPort(ListeningPort):
-    """A port of any factory with `buildProtocol`, served by the asyncio loop."""
+    """A port of any factory with `buildProtocol`, served by the asyncio loop.
+
+    It accepts by itself: asyncio's own servers lose a connection that comes in while they are closed, and can
+    only be made inside of the running loop.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> None:
         super().__init__(loop, bind, factory)
-        self._waiting: socket.socket | None = None
-        self._server: asyncio.AbstractServer | None = None
+        self._socket: socket.socket | None = None
         self._adapters: set[ProtocolAdapter] = set()
 
     def _serve(self, listening: socket.socket) -> None:
-        # The system queues connections already; asyncio can only take them up inside the running loop.
-        self._waiting = listening
-        self._loop.call_soon(self._takeUp, listening)
+        self._socket = listening
+        self._loop.add_reader(listening, self._accept)
 
-    def _takeUp(self, listening: socket.socket) -> None:
-        if self._waiting is listening:
-            startTask(self._start(listening))
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS_PER_TURN):
+            if self._socket is None:
+                return
+            try:
+                connection, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pauseAccepting(error)
+                return
+            connection.setblocking(False)
+            adapter = ProtocolAdapter(self.factory.buildProtocol, self._adapters)
+            startTask(self._connect(connection, adapter))
 
-    async def _start(self, listening: socket.socket) -> None:
-        create: Any = self._loop.create_server
-        if listening.family == socket.AF_UNIX:
-            create = self._loop.create_unix_server
-        server = await create(self._newAdapter, sock=listening)
-        if self._waiting is listening:
-            self._waiting, self._server = None, server
-        else:
-            server.close()
+    def _pauseAccepting(self, error: OSError) -> None:
+        """Out of descriptors or memory: that takes a while to get better, and the socket stays readable
+        meanwhile.
+        """
+        log.err(error, f"{self._factoryName()} can't accept connections")
+        self._loop.remove_reader(self._socket)  # type: ignore[arg-type]  # it has just been used
+        self._loop.call_later(_PAUSE, self._resumeAccepting)
 
-    def _newAdapter(self) -> ProtocolAdapter:
-        return ProtocolAdapter(self.factory.buildProtocol, self._adapters)
+    def _resumeAccepting(self) -> None:
+        if self._socket is not None:
+            self._loop.add_reader(self._socket, self._accept)
+
+    async def _connect(self, connection: socket.socket, adapter: ProtocolAdapter) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: adapter, connection)
+        except OSError:
+            # The client has gone before asyncio could set the connection up.
+            self._adapters.discard(adapter)
+            connection.close()
 
     def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        elif self._waiting is not None:
-            self._waiting.close()
-            self._waiting = None
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
 
     def _hasConnections(self) -> bool:
         return bool(self._adapters)
 
     async def _endConnections(self, grace: float) -> None:
         for adapter in list(self._adapters):
-            adapter.transport.loseConnection()
+            adapter.end()
         await self._waitUntil(lambda: not self._adapters, self._loop.time() + grace)
 
-    def _abortConnections(self) -> None:
+    def abortConnections(self) -> None:
         for adapter in list(self._adapters):
-            adapter.transport.abortConnection()
+            adapter.abort()
 
 
 def listen(loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> ListeningPort:

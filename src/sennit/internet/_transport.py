@@ -179,18 +179,35 @@ class ProtocolAdapter(asyncio.Protocol):
     adapters.
     """
 
+    transport: StreamTransport
+
     def __init__(self, buildProtocol: Callable[[Any], Any], open: "set[ProtocolAdapter]") -> None:
         self._buildProtocol = buildProtocol
         self._open = open
+        self._connected = False
+        self._ended = False
         self._protocol: Any = None
-        self.transport: StreamTransport
+        # From now on, though it is connected only in a later turn: a port that stops must know of it.
+        open.add(self)
+
+    def end(self) -> None:
+        """Close the connection when what was written has been sent."""
+        self._ended = True
+        if self._connected:
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._ended = True
+        if self._connected:
+            self.transport.abortConnection()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = StreamTransport(transport)  # type: ignore[arg-type]
-        self._open.add(self)
+        self.transport = StreamTransport(transport)  # type: ignore[arg-type]  # those of sockets are
+        self._connected = True
         try:
-            self._protocol = self._buildProtocol(self.transport.getPeer())
+            if not self._ended:
+                self._protocol = self._buildProtocol(self.transport.getPeer())
             if self._protocol is None:
                 self.transport.abortConnection()
             else:
@@ -200,7 +217,7 @@ class ProtocolAdapter(asyncio.Protocol):
             self.transport.abortConnection()
 
     def data_received(self, data: bytes) -> None:
-        if not self.transport.disconnecting:
+        if self._protocol is not None and not self.transport.disconnecting:
             self._guarded(self._protocol.dataReceived, data)
 
     def eof_received(self) -> bool:

@@ -4,6 +4,7 @@ results that are no response."""
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sennit.internet import defer
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from sennit.web.http import Request
 
 logger = logging.getLogger("sennit.web")
+
+_CANCELLED = (asyncio.CancelledError, defer.CancelledError)
+# What a program's code meets when its client has left: nothing that is worth a line in the log.
+_BY_DEPARTURE = (*_CANCELLED, ConnectionError, Error)
 
 # Response headers that describe a body which is not sent in the end; they go before an error page is made.
 _ABOUT_THE_BODY = (
@@ -38,7 +43,7 @@ def fail(request: "Request", exception: BaseException, resource: object) -> None
     """Answer a request whose traversal or rendering raised `exception`; `resource` is what was asked, or
     None."""
     if request.finished or request.disconnected_early:
-        if not isinstance(exception, asyncio.CancelledError | defer.CancelledError | ConnectionError | Error):
+        if not isinstance(exception, _BY_DEPARTURE if request.disconnected_early else _CANCELLED):
             logFailure(request, exception)
     elif isinstance(exception, UnsupportedMethod):
         _refuseMethod(request, exception, resource)
@@ -49,7 +54,7 @@ def fail(request: "Request", exception: BaseException, resource: object) -> None
         answerWithPage(request, SERVICE_UNAVAILABLE, None, None)
     else:
         logFailure(request, exception)
-        answerMistake(request, "".join(traceback.format_exception(exception)))
+        answerMistake(request, lambda: "".join(traceback.format_exception(exception)))
 
 
 def logFailure(request: "Request", exception: BaseException) -> None:
@@ -57,11 +62,11 @@ def logFailure(request: "Request", exception: BaseException) -> None:
     logger.error("Unhandled error while answering %s", _describe(request), exc_info=exception)
 
 
-def answerMistake(request: "Request", details: str) -> None:
-    """Answer with a 500 page, which shows `details` (plain text) only if the site displays tracebacks."""
+def answerMistake(request: "Request", details: Callable[[], str]) -> None:
+    """Answer with a 500 page, which shows `details()` (plain text) only if the site displays tracebacks."""
     for name in _ABOUT_CACHING:
         request.responseHeaders.removeHeader(name)
-    shown = details if getattr(request.site, "displayTracebacks", False) else None
+    shown = details() if getattr(request.site, "displayTracebacks", False) else None
     answerWithPage(request, INTERNAL_SERVER_ERROR, None, "Processing Failed", shown)
 
 
@@ -73,7 +78,7 @@ def refuseResult(request: "Request", resource: object, result: object) -> None:
         "str, NOT_DONE_YET, an awaitable of these, or an iterator of chunks"
     )
     logger.error("%s", problem)
-    answerMistake(request, problem)
+    answerMistake(request, lambda: problem)
 
 
 def answerWithPage(
@@ -163,7 +168,7 @@ def _answerError(request: "Request", exception: Error) -> None:
     code = int(exception.status)
     if code < 200:
         logFailure(request, exception)
-        answerMistake(request, f"{exception} can't be a final answer")
+        answerMistake(request, lambda: f"{exception} can't be a final answer")
         return
     if isinstance(exception, PageRedirect) and exception.location and not request.startedWriting:
         request.setHeader(b"Location", exception.location)

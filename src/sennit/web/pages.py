@@ -7,7 +7,7 @@ is escaped, and a site can put its own page in place of any of them (`Site.error
 
 from typing import TYPE_CHECKING, Any
 
-from sennit.web._negotiate import HTML, PROBLEM, preferredForm
+from sennit.web._negotiate import HTML, PROBLEM, TEXT, preferredForm
 from sennit.web.resource import Resource
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sennit.web.server import Request
 
 __all__ = ["errorPage", "forbidden", "notFound"]
+
+
+_CONTENT_TYPES = {HTML: HTML + b"; charset=utf-8", PROBLEM: PROBLEM, TEXT: TEXT + b"; charset=utf-8"}
 
 
 class ErrorPageResource(Resource):
@@ -44,8 +47,9 @@ class ErrorPageResource(Resource):
     def renderOwn(self, request: "http.Request") -> bytes:
         """Answer with this page, whatever the site has."""
         request.setResponseCode(self.code)
-        form = preferredForm(request.getHeader(b"accept"))
-        request.setHeader(b"Content-Type", form if form is PROBLEM else form + b"; charset=utf-8")
+        accept = request.getHeader(b"accept")
+        form = HTML if accept is None else preferredForm(accept)
+        request.setHeader(b"Content-Type", _CONTENT_TYPES[form])
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
         request.setHeader(b"Vary", b"Accept")
         if form is HTML:

@@ -258,11 +258,19 @@ class SyncStreamedResponse:
     """A `StreamedResponse` for plain code: `pieces` is an ordinary iterator. Other attributes as there."""
 
     def __init__(self, response: StreamedResponse, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self.target = response.target
+        self.version = response.version
+        self.code = response.code
+        self.reason = response.reason
+        self.headers = response.headers
+        self.interim = response.interim
         self._response = response
         self._run = run
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._response, name)
+    @property
+    def trailers(self) -> Headers:
+        """The trailers, complete once the body is."""
+        return self._response.trailers
 
     def pieces(self) -> Iterator[bytes]:
         """The body in pieces, as the server sends it."""

@@ -54,3 +54,15 @@ def test_codes_has_both_names(name: str, code: int) -> None:
 def test_codes_exports_every_constant() -> None:
     constants = {name for name in vars(_codes) if name.isupper() and not name.startswith("_")}
     assert set(_codes.__all__) == constants
+
+
+def test_http_exports_codes_and_tools() -> None:
+    from sennit.web import http
+
+    assert (http.PAYMENT_REQUIRED, http.RESPONSES[402], http.NO_BODY_CODES) == (
+        402,
+        b"Payment Required",
+        (204, 304),
+    )
+    assert http.responses is http.RESPONSES
+    assert all(hasattr(http, name) for name in http.__all__)

@@ -360,6 +360,15 @@ class TestBody:
         asyncio.run(main())
         assert seen == [b"0", b"1", b"2"]
 
+    @pytest.mark.parametrize("size", [65535, 65536, 70_000, 131_072, 300_000])
+    def test_stream_ends_when_body_has_filled_the_buffer(self, size: int) -> None:
+        async def render(request: Any) -> str:
+            await asyncio.sleep(0.01)
+            return str(sum([len(piece) async for piece in request.stream()]))
+
+        with TestClient(Site(Calls(render, streamsBody=True)), timeout=1) as client:
+            assert client.post("/", body=b"x" * size).text == str(size)
+
     def test_stream_refuses_too_large_body(self) -> None:
         async def render(request: Any) -> str:
             return str([piece async for piece in request.stream()])

@@ -319,6 +319,12 @@ class Upload(Probe):
         return json.dumps({"length": length, "sha256": digest.hexdigest()}).encode()
 
 
+class SmallUpload(Upload):
+    """The same with a limit."""
+
+    maxBody = 10
+
+
 class Refuse(Probe):
     """Answers 403 before the body has come, without asking for it."""
 
@@ -422,6 +428,7 @@ def build(recorder: Recorder) -> Resource:
         "push": Produced(recorder, PUSH),
         "pull": Produced(recorder, PULL),
         "upload": Upload(recorder),
+        "small-upload": SmallUpload(recorder),
         "refuse": Refuse(recorder),
         "raising": RaisingParent(recorder),
         "session": SessionPage(recorder),

@@ -111,6 +111,9 @@ class Wire:
 
     def send_nowait(self, data: bytes) -> int:
         """Send what the kernel takes at once; returns how much that was."""
+        # A socket with a time-out waits for room even where the flag says not to.
+        if not select.select([], [self.socket], [], 0)[1]:
+            return 0
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             return self.socket.send(data, socket.MSG_DONTWAIT)
         return 0
@@ -178,8 +181,7 @@ class Wire:
             # Large responses: not a parse for each piece.
             enough = len(self.received) * 5 // 4
             self._receive_before(deadline)
-            while not self.ended and self.readable() and sum(map(len, self._pieces)) < enough:
-                self.receive_some()
+            self._receive_waiting(enough)
 
     def head(self, timeout: float = 5.0) -> bytes:
         """Read up to the end of the next head and return its bytes; body bytes stay in `received`."""
@@ -205,6 +207,10 @@ class Wire:
     def stays_open(self, seconds: float) -> bool:
         """Whether the server neither sends nor closes for a while."""
         return not self.received and not self.readable(seconds)
+
+    def _receive_waiting(self, enough: int) -> None:
+        while not self.ended and sum(map(len, self._pieces)) < enough and self.readable():
+            self.receive_some()
 
     def _receive_before(self, deadline: float) -> None:
         left = deadline - time.monotonic()

@@ -1,14 +1,39 @@
 """How quickly a good client is served while others misbehave."""
 
+import functools
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self
 
 from .client import Wire, get
 
 GOOD_ANSWER = 0.1
 """Seconds in which a good client must be answered whatever the others do (P33)."""
+
+_ATTEMPTS = 3
+_Arguments = ParamSpec("_Arguments")
+
+
+class TooSlow(AssertionError):
+    """A good client waited too long."""
+
+
+def tried_again_if_slow(test: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """For latency on machines that do other things, too: a server that starves clients does so each time, a
+    busy machine now and then."""
+
+    @functools.wraps(test)
+    def attempts(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> None:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return test(*arguments, **named)
+            except TooSlow:
+                continue
+        return test(*arguments, **named)
+
+    return attempts
 
 
 class GoodClient:
@@ -54,7 +79,8 @@ class GoodClient:
         return times[min(len(times) - 1, int(part * len(times)))]
 
     def assert_served_quickly(self, usual: float = 0.05, worst: float = 0.25) -> None:
-        """Nearly all answers within `usual` seconds; none, even on a busy machine, beyond `worst`."""
+        """Nearly all answers within `usual` seconds, and none beyond `worst`; TooSlow if not."""
         assert self.times, "the good client was never served"
-        assert self.percentile(0.98) < usual, f"98 % within {self.percentile(0.98):.3f} s"
-        assert max(self.times) < worst, f"one answer took {max(self.times):.3f} s"
+        most = self.percentile(0.98)
+        if most > usual or max(self.times) > worst:
+            raise TooSlow(f"98 % within {most:.3f} s, the slowest {max(self.times):.3f} s")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sennit.internet import reactor
+from sennit.internet.address import UNIXAddress
 from sennit.web import http
 from sennit.web.server import Site
 
@@ -69,7 +70,9 @@ class Bench:
             port = reactor.listenTCP(0, site, backlog=2048, interface="127.0.0.1")
         else:
             port = await site.start(port=0, interface="127.0.0.1")
-        number: int = port.getHost().port
+        host = port.getHost()
+        assert not isinstance(host, UNIXAddress)
+        number = host.port
         self.recorders[number], self.sites[number], self.ports[number] = recorder, site, port
         return number
 

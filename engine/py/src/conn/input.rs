@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use sennit_wire::{Framing, Head, RequestFacts, Responder, Step, Version, Violation};
 
 use super::sink::Poured;
-use super::{Conn, Facts, Sink, State, Transport};
+use super::{Conn, Facts, Phase, Sink, State, Transport};
 use crate::dispatch;
 use crate::errors;
 use crate::request::{Body, Request};
@@ -131,9 +131,9 @@ impl Conn {
         loop {
             let next = {
                 let mut state = self.lock(py);
-                if served >= TURN_REQUESTS && state.request.is_none() {
-                    drop(state);
-                    self.queue(py);
+                state.facts.backlog = state.is_clogged()
+                    || (served >= TURN_REQUESTS && state.request.is_none() && used < input.len());
+                if state.facts.backlog {
                     return used;
                 }
                 state.next(py, input, &mut used)
@@ -183,17 +183,22 @@ impl Conn {
             head_method: head.is_head_method(),
             keep_alive: head.keep_alive(),
         };
-        let owes_continue = head.expects_continue() && framing != Framing::None;
+        let has_body = !matches!(framing, Framing::None | Framing::Length(0));
+        let owes_continue = head.expects_continue() && has_body;
+        // What follows a CONNECT that was refused may have been meant for the tunnel.
+        let close_after = head.method() == b"CONNECT";
         request.get().bind(py, head, Arc::clone(self));
         service.request_began();
         {
             let mut state = self.lock(py);
             let busy = state.facts.busy;
             let queued = state.facts.queued;
-            state.facts = Facts { busy, queued, owes_continue, ..Facts::default() };
+            state.facts = Facts { busy, queued, owes_continue, close_after, ..Facts::default() };
             state.responder = Some(Responder::new(facts));
             state.request = Some(request.clone().unbind());
             state.body_received = 0;
+            // However short the request, the time between requests begins anew after it.
+            state.phase = Phase::Program;
         }
         if framing != Framing::None {
             self.prepare_body(py, &request, framing);
@@ -251,16 +256,17 @@ impl Conn {
 
     /// Send `100 Continue` if it is owed (RFC 9110 section 10.1.1).
     pub fn send_continue(self: &Arc<Self>, py: Python<'_>) {
-        let mut state = self.lock(py);
-        if !std::mem::take(&mut state.facts.owes_continue) || state.facts.body_complete {
-            return;
+        {
+            let mut guard = self.lock(py);
+            let state = &mut *guard;
+            if !std::mem::take(&mut state.facts.owes_continue) || state.facts.body_complete {
+                return;
+            }
+            if let Some(responder) = state.responder.as_mut() {
+                let none = std::iter::empty::<(&[u8], &[u8])>();
+                responder.interim(state.out.tail(), 100, b"Continue", none);
+            }
         }
-        let state = &mut *state;
-        if let Some(responder) = state.responder.as_mut() {
-            let none = std::iter::empty::<(&[u8], &[u8])>();
-            responder.interim(state.out.tail(), 100, b"Continue", none);
-        }
-        let _ = state;
         self.queue_unlocked(py);
     }
 

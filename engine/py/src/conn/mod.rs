@@ -90,6 +90,12 @@ pub struct Facts {
     pub queued: bool,
     /// An iterator is being asked for chunks further up the stack.
     pub pumping: bool,
+    /// Sending has failed under the program's feet: the connection is lost at the end of the turn.
+    pub broken: bool,
+    /// Pipelined requests are left for the next turn.
+    pub backlog: bool,
+    /// The program has begun to read the body as a stream.
+    pub reading: bool,
     /// The program's response overran its declared length; said once.
     pub overrun: bool,
 }
@@ -114,6 +120,8 @@ pub struct State {
     pub deadline: Option<Ticks>,
     /// When the timer wheel next looks at this connection.
     pub wheel_at: Option<Ticks>,
+    /// What was unsent when the client's reading was last looked at.
+    pub send_mark: Option<usize>,
     /// `body_received` when the current window of the body's rate began.
     pub window_start: u64,
 }
@@ -153,9 +161,11 @@ impl Conn {
             facts: Facts::default(),
             body_received: 0,
             interest: Interest::READ,
-            phase: Phase::Idle,
+            // The first look makes it `Idle`, with the deadline of that.
+            phase: Phase::Program,
             deadline: None,
             wheel_at: None,
+            send_mark: None,
             window_start: 0,
         };
         Self { state: Lock::new(state), service, engine, token, peer, host, secure }
@@ -200,12 +210,18 @@ impl State {
     /// Whether input may be taken from the peer at all: a program that is slow to read its body, or a client that
     /// pipelines without end, is held back by TCP (RFC 9112 section 9.3.2).
     pub fn wants_input(&self) -> bool {
-        /// Pipelined bytes kept while a request is being answered.
+        /// Pipelined bytes kept while their turn has not come.
         const READ_AHEAD: usize = 16 << 10;
         if self.facts.lingering {
             return true;
         }
-        self.input.len() < READ_AHEAD && !self.sink.is_full(self.settings.high_water)
+        let waits = self.facts.backlog || (self.request.is_some() && self.facts.body_complete);
+        !(waits && self.input.len() >= READ_AHEAD) && !self.sink.is_full(self.settings.high_water)
+    }
+
+    /// Whether as much is waiting to be sent as may wait: no further request is begun.
+    pub fn is_clogged(&self) -> bool {
+        self.request.is_none() && self.out.len() > self.settings.high_water
     }
 }
 

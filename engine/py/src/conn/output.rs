@@ -93,7 +93,7 @@ impl State {
 
     /// Whether a body that nobody is reading is longer than is worth throwing away to keep the connection.
     fn body_is_too_much_to_drain(&self) -> bool {
-        if self.facts.body_complete || matches!(self.sink, Sink::Stream(_)) {
+        if self.facts.body_complete || self.facts.reading {
             return false;
         }
         if self.facts.owes_continue {
@@ -237,7 +237,7 @@ impl Conn {
             if !state.flush() {
                 // The loss is dealt with at the end of the turn, not under the program's feet.
                 state.out.clear();
-                state.facts.close_after = true;
+                state.facts.broken = true;
             }
             if state.out.len() > state.settings.high_water {
                 state.facts.blocked = true;
@@ -273,7 +273,7 @@ impl Conn {
         if state.facts.busy {
             return;
         }
-        if !state.flush() {
+        if state.facts.broken || !state.flush() {
             drop(state);
             return self.lose(py, "lost", false);
         }
@@ -293,6 +293,7 @@ impl Conn {
             drop(state);
             return self.end_politely(py);
         }
+        let goes_on = state.facts.backlog && !state.is_clogged();
         let deadline = state.rearm(clock::ticks());
         let wanted = state.wanted_interest();
         let interest = (wanted != state.interest).then_some(wanted);
@@ -307,6 +308,9 @@ impl Conn {
         if let (Some(at), Some(engine)) = (deadline, self.engine.upgrade()) {
             engine.schedule(py, self.token, at);
         }
+        if goes_on {
+            self.queue(py);
+        }
     }
 
     /// Input left over from before may be usable now: the response before it has ended, or its reader has read.
@@ -315,7 +319,9 @@ impl Conn {
             let state = self.lock(py);
             let waiting_for_program = state.request.is_some() && state.facts.body_complete;
             let stream_full = state.sink.is_full(state.settings.high_water);
-            !state.facts.busy && !state.input.is_empty() && !waiting_for_program && !stream_full
+            // With all input used, a stream may still have to be told that its end was among it.
+            let something = !state.input.is_empty() || matches!(state.sink, Sink::Stream(_));
+            !state.facts.busy && something && !waiting_for_program && !stream_full && !state.is_clogged()
         };
         if usable {
             self.receive(py, &[]);

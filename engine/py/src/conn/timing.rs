@@ -66,9 +66,12 @@ impl State {
     /// Set the deadline that holds now; returns it if the wheel must look earlier than it would.
     pub fn rearm(&mut self, now: Ticks) -> Option<Ticks> {
         let phase = self.current_phase();
-        if phase != self.phase || phase == Phase::Idle {
+        if phase != self.phase {
             self.phase = phase;
             self.window_start = self.body_received;
+            if phase == Phase::Send {
+                self.send_mark = self.unsent();
+            }
             let settings = &self.settings;
             let time = match phase {
                 Phase::Idle => settings.idle_timeout,
@@ -109,11 +112,34 @@ impl State {
         }
         match self.phase {
             Phase::Idle | Phase::Linger => Verdict::Close,
-            Phase::Send => Verdict::Reset,
+            Phase::Send => {
+                if self.has_sent_something(now) {
+                    Verdict::Later(self.deadline)
+                } else {
+                    Verdict::Reset
+                }
+            }
             Phase::Head => Verdict::TimedOut,
             Phase::Program => Verdict::Later(None),
             Phase::Body => self.judge_rate(now),
         }
+    }
+
+    /// The poller tells of room only when there is plenty; a slow reader may have made some all the same.
+    fn has_sent_something(&mut self, now: Ticks) -> bool {
+        let before = self.unsent();
+        if !self.flush() || before.is_none() || before >= self.send_mark {
+            return false;
+        }
+        self.send_mark = self.unsent();
+        self.sending_progressed(now);
+        true
+    }
+
+    /// What the client has not acknowledged yet, here and in the kernel; less than before means that it reads.
+    fn unsent(&self) -> Option<usize> {
+        let Transport::Socket(socket) = &self.transport else { return None };
+        Some(self.out.len() + socket.unacknowledged().unwrap_or(0))
     }
 
     fn judge_rate(&mut self, now: Ticks) -> Verdict {

@@ -133,6 +133,7 @@ pub fn read_body(request: &Bound<'_, Request>) -> PyResult<Option<Py<PyBytes>>> 
             return Ok(Some(PyBytes::new(py, b"").unbind()));
         }
         let complete = state.facts.body_complete;
+        state.facts.reading = true;
         let found = match &mut state.sink {
             Sink::Stream(buffer) if !buffer.is_empty() => Found::Piece(std::mem::take(buffer)),
             Sink::Stream(_) if !complete => Found::Wait,
