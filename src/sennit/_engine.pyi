@@ -86,6 +86,19 @@ class AccessLog:
         """Wait until all lines so far are written."""
     def close(self) -> None: ...
 
+class Answer:
+    """A whole response, made once and given many times: a render method may return one.
+
+    Its code, header fields and body are used as if the program had set them; `fields` are (name, value) pairs.
+    ValueError for a code that can't be a final answer and for fields that frame the message.
+    """
+
+    def __new__(cls, code: int, fields: Iterable[tuple[_Text, _Text]], body: bytes) -> Answer: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+
 class Connection:
     """One client connection, as a request's `channel`."""
 

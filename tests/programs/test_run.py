@@ -168,6 +168,24 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
     assert "nonesuch.py" in result.stderr
 
 
+def test_file_after_dashes_is_run_alike(tmp_path: Path) -> None:
+    (tmp_path / "-x.py").write_text("import sys; print(sys.argv)")
+    result = execute(*SENNIT_RUN, "--", "-x.py", "--help", directory=tmp_path)
+    assert result.stdout == "['-x.py', '--help']\n"
+
+
+def test_help_names_the_commands(tmp_path: Path) -> None:
+    result = execute(sys.executable, "-m", "sennit", "--help", directory=tmp_path)
+    assert result.returncode == 0
+    assert "run" in result.stdout
+
+
+def test_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+    result = execute(sys.executable, "-m", "sennit", "fly", directory=tmp_path)
+    assert result.returncode == 2
+    assert "fly" in result.stderr
+
+
 def test_version(tmp_path: Path) -> None:
     result = execute(sys.executable, "-m", "sennit", "--version", directory=tmp_path)
     assert result.stdout == f"sennit {sennit.__version__}\n"

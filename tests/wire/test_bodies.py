@@ -94,7 +94,7 @@ def test_server_reads_one_byte_chunks_in_linear_time(site: LiveSite) -> None:
         assert wire.response(timeout=20).body == b"%d" % count
         used = site.server.cpu_seconds() - before
     good.assert_served_quickly()
-    assert used < 6, "more than 0.6 microseconds a chunk"
+    assert used < 10, "more than a microsecond a chunk"
 
 
 @tried_again_if_slow

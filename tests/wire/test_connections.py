@@ -100,13 +100,14 @@ def test_server_answers_after_half_close(site: LiveSite, mode: str) -> None:
         assert wire.wait_for_end()
 
 
-def test_server_sends_long_answer_after_half_close(site: LiveSite) -> None:
-    with Wire(site.port, receive_buffer=4096) as wire:
-        wire.send(get(path_of([["return", "x" * 4000]])) + get("/kilo") * 50)
-        wire.half_close()
-        assert len(wire.response().body) == 4000
-        assert sum(len(wire.response().body) for _ in range(50)) == 500_000
-        assert wire.wait_for_end()
+def test_server_answers_all_that_came_before_half_close(site: LiveSite) -> None:
+    """Also what is held back because the answers before aren't taken yet. Often, since timing matters."""
+    for _ in range(30):
+        with Wire(site.port, receive_buffer=4096) as wire:
+            wire.send(get("/kilo") * 50)
+            wire.half_close()
+            assert sum(len(wire.response().body) for _ in range(50)) == 500_000
+            assert wire.wait_for_end()
 
 
 def test_server_ends_idle_connection_after_half_close(site: LiveSite) -> None:

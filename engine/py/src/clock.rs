@@ -1,11 +1,12 @@
 //! The time: coarse, and cheap enough to be asked for by every response.
 
-use std::time::Instant;
 use std::sync::OnceLock;
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use pyo3::prelude::*;
 use rustix::time::{clock_gettime, ClockId};
 
+use crate::lock::Lock;
 use crate::settings::Ticks;
 
 /// Whole seconds since the epoch. The kernel's coarse clock is at most a tick of its own behind.
@@ -17,15 +18,35 @@ pub fn seconds() -> u64 {
     u64::try_from(clock_gettime(clock).tv_sec).unwrap_or(0)
 }
 
-/// The value of `Date` for now (RFC 9110 section 6.6.1), made anew once a second.
-pub fn http_date() -> [u8; 29] {
-    static DATE: Mutex<(u64, [u8; 29])> = Mutex::new((0, [b' '; 29]));
+/// The header lines that every response has, encoded; made anew once a second.
+struct Stock {
+    second: u64,
+    /// `Server`, `Date`, and then `Content-Type: text/html`.
+    lines: Vec<u8>,
+}
+
+const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
+
+/// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
+pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]) -> R) -> R {
+    static STOCK: Lock<Stock> = Lock::new(Stock { second: 0, lines: Vec::new() });
     let now = seconds();
-    let mut date = DATE.lock();
-    if date.0 != now {
-        *date = (now, sennit_wire::http_date(now));
+    let mut stock = STOCK.lock(py);
+    if stock.second != now || stock.lines.is_empty() {
+        stock.second = now;
+        stock.lines.clear();
+        let date = sennit_wire::http_date(now);
+        for piece in [b"Server: ", crate::SERVER.as_bytes(), b"\r\nDate: ", &date, b"\r\n", CONTENT_TYPE] {
+            stock.lines.extend_from_slice(piece);
+        }
     }
-    date.1
+    let end = stock.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
+    use_it(stock.lines.get(..end).unwrap_or_default())
+}
+
+/// The value of `Date` for now.
+pub fn http_date() -> [u8; 29] {
+    sennit_wire::http_date(seconds())
 }
 
 /// When the engines' time began: their timer wheels and all deadlines count from here.

@@ -10,6 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
 
+use crate::answer::Answer;
 use crate::conn::Conn;
 use crate::errors;
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
@@ -148,14 +149,10 @@ pub fn traverse<'py>(
 }
 
 fn is_leaf(resource: &Bound<'_, PyAny>, known: Option<&Known<'_>>) -> PyResult<bool> {
-    let name = intern!(resource.py(), "isLeaf");
-    if let Some(Known { own, leaf: Some(leaf), .. }) = known {
-        return match own.get_item(name)? {
-            Some(value) => value.is_truthy(),
-            None => Ok(*leaf),
-        };
+    match known {
+        Some(Known { leaf: Some(leaf), .. }) => Ok(*leaf),
+        _ => resource.getattr(intern!(resource.py(), "isLeaf"))?.is_truthy(),
     }
-    resource.getattr(name)?.is_truthy()
 }
 
 /// Take the next segment from the lists that the program has.
@@ -178,7 +175,7 @@ fn static_child<'py>(
     segment: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Some(known) = known.filter(|known| known.stock_child) else { return Ok(None) };
-    match known.own.get_item(intern!(segment.py(), "children"))? {
+    match &known.children {
         Some(children) => match children.cast_exact::<PyDict>() {
             Ok(children) => children.get_item(segment),
             Err(_) if children.contains(segment)? => children.get_item(segment).map(Some),
@@ -250,6 +247,13 @@ fn try_respond(
     if let Ok(bytes) = result.cast::<PyBytes>() {
         return respond_whole(conn, request, result, bytes.as_bytes());
     }
+    if let Ok(answer) = result.cast_exact::<Answer>() {
+        return if request.get().is_over(py) {
+            Ok(())
+        } else {
+            output::respond_answer(conn, request, answer.get())
+        };
+    }
     if is_coroutine(result) {
         return task::start(request, result, resource, true);
     }
@@ -268,7 +272,8 @@ fn try_respond(
     request.call_method1(intern!(py, "_render_other"), (resource, result)).map(drop)
 }
 
-fn respond_whole(
+/// Send `bytes` as the whole body; `data` is the object they belong to.
+pub fn respond_whole(
     conn: &Arc<Conn>,
     request: &Bound<'_, Request>,
     data: &Bound<'_, PyAny>,

@@ -103,6 +103,13 @@ impl HeaderMap {
         }
     }
 
+    /// Replace the values of every name that `other` has.
+    pub fn set_all(&mut self, other: Self) {
+        for field in other.fields {
+            self.set(&field.name, field.values);
+        }
+    }
+
     /// The values of `name`; `None` where it was never set.
     pub fn get(&self, name: &[u8]) -> Option<&[Bytes]> {
         self.find(name).map(|f| f.values.as_slice())

@@ -2,6 +2,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// Whether it is a coroutine of an `async def` function.
 pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
@@ -27,5 +28,41 @@ pub fn call_with_two<'py>(
         let result =
             ffi::PyObject_Vectorcall(function.as_ptr(), arguments.as_ptr(), arguments.len(), std::ptr::null_mut());
         Bound::from_owned_ptr_or_err(function.py(), result)
+    }
+}
+
+/// The number of the state that an object's class is in (`tp_version_tag`), 0 for none: CPython gives a new one when an
+/// attribute of the class or of a base changes, and never uses one again.
+pub fn class_version(object: &Bound<'_, PyAny>) -> u32 {
+    // SAFETY: the type of a live object is alive; the field is only read, with the GIL held.
+    unsafe { (*ffi::Py_TYPE(object.as_ptr())).tp_version_tag }
+}
+
+/// Whether nobody but the holder of `reference` can get at its object again: no other reference, strong or weak.
+pub fn is_only_reference<T>(_py: Python<'_>, reference: &Py<T>) -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        // Other threads may be counting at this moment.
+        return false;
+    }
+    let object = reference.as_ptr();
+    // SAFETY: the object is alive and the GIL held. Where a type has weak references, their list's head stands at
+    // `tp_weaklistoffset` from the object (CPython's own PyObject_GET_WEAKREFS_LISTPTR).
+    unsafe {
+        if ffi::Py_REFCNT(object) != 1 {
+            return false;
+        }
+        match (*ffi::Py_TYPE(object)).tp_weaklistoffset {
+            0 => true,
+            offset => (*object.cast::<u8>().offset(offset).cast::<*mut ffi::PyObject>()).is_null(),
+        }
+    }
+}
+
+/// The `__dict__` of an object that has one.
+pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: called with a live object; gives a new reference to a dict, or an exception.
+    unsafe {
+        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
+        Ok(Bound::from_owned_ptr_or_err(object.py(), dict)?.cast_into::<PyDict>()?)
     }
 }

@@ -2,6 +2,7 @@
 //! `src/sennit/_engine.pyi`.
 
 mod accesslog;
+mod answer;
 mod channel;
 mod clock;
 mod conn;
@@ -57,6 +58,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<headers::Headers>()?;
     module.add_class::<service::Service>()?;
     module.add_class::<accesslog::AccessLog>()?;
+    module.add_class::<answer::Answer>()?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<request::Request>()?;
     module.add_class::<channel::Channel>()?;

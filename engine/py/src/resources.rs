@@ -8,8 +8,9 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyInt, PyString, PyTuple, PyType};
+use pyo3::types::{PyFunction, PyInt, PyString, PyTuple, PyType};
 
+use crate::kinds::own_attributes;
 use crate::lock::Lock;
 
 /// Classes whose profiles are kept at a time; a program with more of them in use only loses speed.
@@ -41,11 +42,11 @@ pub struct Profiles {
 
 /// An instance and what is known of its class.
 pub struct Known<'py> {
-    /// The instance's own attributes.
-    pub own: Bound<'py, PyDict>,
+    /// The instance's own `children`.
+    pub children: Option<Bound<'py, PyAny>>,
     /// `getChildWithDefault` is the stock one, for this instance too.
     pub stock_child: bool,
-    /// `isLeaf` of the class.
+    /// `isLeaf`, if it is a plain number of the class or one of the instance's own.
     pub leaf: Option<bool>,
 }
 
@@ -97,8 +98,17 @@ impl Profiles {
         let facts = self.with(object, stock, |p| (p.stock_child, p.leaf))?;
         let Some((stock_child, leaf)) = facts else { return Ok(None) };
         let own = own_attributes(object)?;
-        let stock_child = stock_child && !own.contains(intern!(py, "getChildWithDefault"))?;
-        Ok(Some(Known { own, stock_child, leaf }))
+        let children = own.get_item(intern!(py, "children"))?;
+        // Most resources have nothing else of their own.
+        let alone = children.is_some() && own.len() == 1;
+        let stock_child =
+            stock_child && (alone || !own.contains(intern!(py, "getChildWithDefault"))?);
+        let own_leaf = if alone { None } else { own.get_item(intern!(py, "isLeaf"))? };
+        let leaf = match (own_leaf, leaf) {
+            (Some(value), Some(_)) => Some(value.is_truthy()?),
+            (_, leaf) => leaf,
+        };
+        Ok(Some(Known { children, stock_child, leaf }))
     }
 
     /// Whether an object of this class is surely a resource.
@@ -121,6 +131,9 @@ impl Profiles {
         })?;
         let Some(function) = found.flatten() else { return Ok(None) };
         let own = own_attributes(object)?;
+        if own.len() == 1 && own.contains(intern!(py, "children"))? {
+            return Ok(Some(function));
+        }
         if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {
             return Ok(None);
         }
@@ -196,16 +209,6 @@ unsafe fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
         (*class).tp_dictoffset != 0
             && (*class).tp_getattro.is_some_and(|own| std::ptr::fn_addr_eq(own, generic))
     }
-}
-
-/// The `__dict__` of an object that has one.
-pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    // SAFETY: called with a live object; gives a new reference to a dict, or an exception.
-    let dict = unsafe {
-        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut());
-        Bound::from_owned_ptr_or_err(object.py(), dict)?
-    };
-    Ok(dict.cast_into::<PyDict>()?)
 }
 
 /// The name of the method that renders `method`.

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::accesslog::AccessLog;
+use crate::lock::Lock;
 use crate::request::Request;
 use crate::resources::{Profiles, Stock};
 use crate::settings::Settings;
@@ -40,6 +41,10 @@ pub struct Service {
     /// What is known of the resources' classes.
     pub profiles: Profiles,
     settings: RwLock<Arc<Settings>>,
+    /// A request object to be used again.
+    spare: Lock<Option<Py<Request>>>,
+    /// The state of the request class, and whether `defaultContentType` was `text/html` in it.
+    html_by_default: Lock<(u32, bool)>,
     logging: RwLock<Logging>,
     logs: AtomicBool,
     draining: AtomicBool,
@@ -90,25 +95,59 @@ impl Service {
         channel: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Request>> {
         if self.plain_factory {
+            if let Some(spare) = self.spare.lock(py).take() {
+                return Ok(spare.into_bound(py));
+            }
             // SAFETY: `plain_factory` says that `factory` is a type derived from `Request` that inherits
-            // its `__new__`; that slot is filled in every ready type, takes any arguments, and returns a new reference.
-            let object = unsafe {
+            // its `__new__`; that slot is filled in every ready type, takes any arguments, and returns a new reference
+            // to an object of that type.
+            return unsafe {
                 let class = self.factory.as_ptr().cast::<pyo3::ffi::PyTypeObject>();
                 let arguments = PyTuple::empty(py);
                 match (*class).tp_new {
                     Some(new) => Bound::from_owned_ptr_or_err(
                         py,
                         new(class, arguments.as_ptr(), std::ptr::null_mut()),
-                    )?,
-                    None => return Err(PyTypeError::new_err("the request class cannot be instantiated")),
+                    )
+                    .map(|object| object.cast_into_unchecked::<Request>()),
+                    None => Err(PyTypeError::new_err("the request class cannot be instantiated")),
                 }
             };
-            return Ok(object.cast_into::<Request>()?);
         }
         let object = self.factory.bind(py).call1((channel()?, false))?;
         object.cast_into::<Request>().map_err(|_| {
             PyTypeError::new_err("requestFactory must return a sennit.web.http.Request")
         })
+    }
+
+    /// Take a request object back that nobody else knows any more: making one anew and letting it go costs as much as
+    /// reading its head. One with attributes of its own, or with weak references to it, is let go.
+    pub fn take_back(&self, py: Python<'_>, request: Py<Request>) {
+        if !self.plain_factory || !crate::kinds::is_only_reference(py, &request) {
+            return;
+        }
+        if request.get().forget(py) {
+            let old = self.spare.lock(py).replace(request);
+            drop(old);
+        }
+    }
+
+    /// Whether `defaultContentType` of a request without attributes of its own is `text/html`. Found anew only when the
+    /// request class has changed; `ask` finds it.
+    pub fn is_html_by_default(
+        &self,
+        request: &Bound<'_, Request>,
+        ask: impl FnOnce() -> PyResult<bool>,
+    ) -> PyResult<bool> {
+        let py = request.py();
+        let version = crate::kinds::class_version(request.as_any());
+        let known = *self.html_by_default.lock(py);
+        if version != 0 && known.0 == version {
+            return Ok(known.1);
+        }
+        let html = ask()?;
+        *self.html_by_default.lock(py) = (version, html);
+        Ok(html)
     }
 
     /// Count a connection in; false when there are as many as allowed.
@@ -194,6 +233,8 @@ impl Service {
             default_render,
             profiles: Profiles::new(),
             settings: RwLock::new(Arc::new(Settings::default())),
+            spare: Lock::new(None),
+            html_by_default: Lock::new((0, false)),
             logging: RwLock::new(Logging::default()),
             logs: AtomicBool::new(false),
             draining: AtomicBool::new(false),

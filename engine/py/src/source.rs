@@ -87,7 +87,7 @@ fn take_chunks(
     for _ in 0..TURN_CHUNKS {
         {
             let state = conn.lock(py);
-            if !state.is_current(request) || state.facts.blocked {
+            if !state.is_current(request) || state.may_not_fill() {
                 return Ok(Pause::Wait);
             }
         }
@@ -179,16 +179,20 @@ impl Conn {
     /// Ask a pull producer until the buffer is full; one that writes nothing has nothing to say for now.
     fn pull(self: &Arc<Self>, request: &Bound<'_, Request>, producer: &Py<PyAny>) {
         let py = request.py();
+        let from = request.get().lock(py).sent_length;
         for _ in 0..TURN_CHUNKS {
             let before = {
                 let state = self.lock(py);
                 let registered = state.waiting.as_ref().and_then(|w| w.producer.as_ref());
                 let same = registered.is_some_and(|(p, _)| p.as_ptr() == producer.as_ptr());
-                if !state.is_current(request) || !same || state.facts.blocked {
+                if !state.is_current(request) || !same || state.may_not_fill() {
                     return;
                 }
                 request.get().lock(py).sent_length
             };
+            if before - from > TURN_BYTES {
+                break;
+            }
             let resumed = producer.call_method0(py, intern!(py, "resumeProducing"));
             if let Err(error) = resumed {
                 return dispatch::failed(request, error, None);

@@ -21,7 +21,7 @@ const TURN_ACCEPTS: usize = 64;
 /// How long a listener rests when descriptors have run out: accepting again at once would only spin.
 const REST: Duration = Duration::from_millis(500);
 /// What is received from one connection at a time.
-const RECEIVE: usize = 64 << 10;
+const RECEIVE: usize = 128 << 10;
 /// Spare output buffers kept, so that idle connections own none.
 const SPARES: usize = 4;
 

@@ -1,6 +1,7 @@
 """Listening ports: of factories that the engine serves (web sites), and of all others."""
 
 import asyncio
+import math
 import os
 import socket
 from abc import ABC, abstractmethod
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 # Seconds a stopping port gives to the requests that run, if its factory has no `stopGrace`.
 _DEFAULT_GRACE = 10.0
-# Seconds for the last bytes of finished responses to leave.
-_FLUSH_GRACE = 1.0
+# Seconds for the protocols of connections that were reset to be told so.
+_NOTICE = 1.0
 # Seconds between two looks at whether the last connection is gone.
 _LOOK_AGAIN = 0.01
 
@@ -94,17 +95,17 @@ class ListeningPort(ABC):
     async def drain(self, grace: float | None = None) -> None:
         """Stop listening, close idle connections, give running requests `grace` seconds, then cut the rest.
 
-        Default: the factory's `stopGrace`, else 10 seconds.
+        Default: the factory's `stopGrace` (whose None means any time), else 10 seconds.
         """
         if grace is None:
-            grace = getattr(self.factory, "stopGrace", None)
+            grace = getattr(self.factory, "stopGrace", _DEFAULT_GRACE)
         stopped = self._stopAccepting()
         try:
-            await self._endConnections(_DEFAULT_GRACE if grace is None else grace)
+            await self._endConnections(math.inf if grace is None else grace)
         finally:
             self.abortConnections()
             # Their protocols are told in later turns of the loop, which may be about to end.
-            await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _FLUSH_GRACE)
+            await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _NOTICE)
             stateOf(self._loop).endedPorts.discard(self)
             if stopped:
                 self.factory.doStop()
@@ -193,12 +194,14 @@ class EnginePort(ListeningPort):
         if service is None or engine is None:
             return
         service.start_draining()
-        engine.close_idle(service)
-        deadline = self._loop.time() + grace
-        await self._waitUntil(lambda: service.active_requests == 0, deadline)
-        await self._waitUntil(
-            lambda: service.connections == 0, min(deadline, self._loop.time() + _FLUSH_GRACE)
-        )
+
+        def areGone() -> bool:
+            # Each time: a connection becomes idle once the response that it was sending is out.
+            engine.close_idle(service)
+            # Another loop may serve the site, too; only this one's connections matter here.
+            return service.connections == 0 or engine.connections == 0
+
+        await self._waitUntil(areGone, self._loop.time() + grace)
 
     def abortConnections(self) -> None:
         if self._engine is not None and self._service is not None:

@@ -4,6 +4,7 @@ Everything goes through the logger "sennit": `msg` at INFO, `err` at ERROR with 
 program gives to that logger see all events, and observers added here see all records of that logger.
 """
 
+import io
 import logging
 import sys
 import threading
@@ -72,7 +73,7 @@ def err(_stuff: object = None, _why: str | bytes | None = None, **kw: Any) -> No
 def _log(event: EventDict) -> None:
     event.setdefault("time", time.time())
     if not _started:
-        _early.append(event)
+        _early.append(_withoutFailure(event))
     failure = event.get("failure")
     if failure is not None:
         # The record's text is the heading alone: logging itself adds the traceback.
@@ -85,6 +86,15 @@ def _log(event: EventDict) -> None:
     else:
         level = logging.ERROR if event["isError"] else logging.INFO
         logger.log(level, "%s", textFromEventDict(event) or "", extra={"sennitEvent": event})
+
+
+def _withoutFailure(event: EventDict) -> EventDict:
+    """The event as text: what is kept must not keep a traceback's frames, and all that they refer to,
+    alive.
+    """
+    if event.get("failure") is None:
+        return event
+    return {**event, "message": (textFromEventDict(event),), "failure": None}
 
 
 def textFromEventDict(eventDict: EventDict) -> str | None:
@@ -248,8 +258,8 @@ class StdioOnnaStick:
         return False
 
     def fileno(self) -> int:
-        """-1: there is no descriptor."""
-        return -1
+        """There is none: io.UnsupportedOperation."""
+        raise io.UnsupportedOperation("the log has no file descriptor")
 
 
 # Where access lines go without a logPath.

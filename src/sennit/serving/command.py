@@ -1,42 +1,27 @@
 """The command `sennit`."""
 
+import os
 import sys
 
-import click
-
-import sennit
 from sennit.serving import standby_log
 from sennit.serving.program import Program
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(sennit.__version__, prog_name="sennit", message="%(prog)s %(version)s")
-def cli() -> None:
-    """A web server with Twisted Web's programming model."""
-
-
-# Everything after FILE is the program's, options too.
-@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True))
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
-def run(file: str, arguments: tuple[str, ...]) -> Program:
-    """Run the Python program FILE with ARGS.
-
-    Its imports of twisted.* give the modules of sennit.*, where Twisted is not installed.
-    """
-    return Program(file, arguments)
-
-
 def main() -> None:
     """Do what the process's arguments say, and exit."""
-    # Outside of click's own error handling, which would turn a program's Ctrl-C into "Aborted!".
-    try:
-        chosen = cli.main(prog_name="sennit", standalone_mode=False)
-    except click.ClickException as mistake:
-        mistake.show()
-        sys.exit(mistake.exit_code)
-    if isinstance(chosen, Program):
-        standby_log.start()
-        chosen.run()
-    else:
-        sys.exit(chosen)
+    program = _plainly_named(sys.argv[1:])
+    if program is None:
+        # click takes a good part of the time to a server's first answer, which needs nothing of it.
+        from sennit.serving.options import chosen_program
+
+        program = chosen_program()
+    standby_log.start()
+    program.run()
+
+
+def _plainly_named(arguments: list[str]) -> Program | None:
+    """The program of `run FILE [ARGS]...`; None for arguments that need a closer look."""
+    match arguments:
+        case ["run", file, *rest] if not file.startswith("-") and os.path.isfile(file):
+            return Program(file, rest)
+    return None

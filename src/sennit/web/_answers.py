@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sennit._engine import Answer
 from sennit.internet import defer
 from sennit.web._accesslog import escapeForLog
 from sennit.web._codes import INTERNAL_SERVER_ERROR, NO_BODY_CODES, RESPONSES, SERVICE_UNAVAILABLE
@@ -116,7 +117,7 @@ def _pageFor(
 class _PlainPage(ErrorPageResource):
     """A page that the site can't replace."""
 
-    def render(self, request: "Request") -> bytes:
+    def render(self, request: "Request") -> Answer:
         return self.renderOwn(request)
 
 

@@ -7,14 +7,24 @@ is escaped, and a site can put its own page in place of any of them (`Site.error
 
 from typing import TYPE_CHECKING, Any
 
+from sennit._engine import Answer
 from sennit.web._negotiate import HTML, PROBLEM, TEXT, preferredForm
 from sennit.web.resource import Resource
 
 if TYPE_CHECKING:
     from sennit.web import http
+    from sennit.web.resource import ResourceLike
     from sennit.web.server import Request
 
 __all__ = ["errorPage", "forbidden", "notFound"]
+
+
+def _fieldsFor(form: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"Content-Type", _CONTENT_TYPES[form]),
+        (b"X-Content-Type-Options", b"nosniff"),
+        (b"Vary", b"Accept"),
+    )
 
 
 _CONTENT_TYPES = {HTML: HTML + b"; charset=utf-8", PROBLEM: PROBLEM, TEXT: TEXT + b"; charset=utf-8"}
@@ -29,7 +39,14 @@ class ErrorPageResource(Resource):
         self.code = int(code)
         self.brief = brief
         self.detail = detail
-        self._html: bytes | None = None
+        # It answers for everything below it, so there is nothing to walk to, unless children are put there.
+        self.isLeaf = True
+        self._answers: dict[bytes, Answer] = {}
+
+    def putChild(self, path: bytes | str, child: "ResourceLike") -> None:
+        """Serve `child` below this page, which goes on to answer for everything else there."""
+        self.isLeaf = False
+        super().putChild(path, child)
 
     def getChild(self, path: bytes, request: "Request") -> Resource:
         """This page answers for everything below it too."""
@@ -44,23 +61,22 @@ class ErrorPageResource(Resource):
                 return self._replaced(replacement, request)
         return self.renderOwn(request)
 
-    def renderOwn(self, request: "http.Request") -> bytes:
+    def renderOwn(self, request: "http.Request") -> Answer:
         """Answer with this page, whatever the site has."""
-        request.setResponseCode(self.code)
         accept = request.getHeader(b"accept")
         form = HTML if accept is None else preferredForm(accept)
-        request.setHeader(b"Content-Type", _CONTENT_TYPES[form])
-        request.setHeader(b"X-Content-Type-Options", b"nosniff")
-        request.setHeader(b"Vary", b"Accept")
+        answer = self._answers.get(form)
+        if answer is None:
+            answer = self._answers[form] = Answer(self.code, _fieldsFor(form), self._makeBody(form))
+        return answer
+
+    def _makeBody(self, form: bytes) -> bytes:
         if form is HTML:
-            page = self._html
-            if page is None:
-                page = self._html = self.makeHTML()
-            return page
+            return self.makeHTML()
         return self.makeProblem() if form is PROBLEM else self.makeText()
 
     def makeHTML(self) -> bytes:
-        """The page in HTML; made once, since it is the same for every client."""
+        """The page in HTML."""
         # Imported when needed: the table of all HTML entities that comes with it costs a slow start.
         from html import escape
 

@@ -1,13 +1,19 @@
 """Adapters and componentized objects."""
 
+import itertools
+from typing import Any
+
 import pytest
 from zope.interface import Attribute, Interface, implementer, providedBy
+from zope.interface.interface import InterfaceClass
 
 from sennit.python import components
 
+_numbers = itertools.count()
 
-def newInterface() -> type[Interface]:
-    """An interface no other test has registered adapters for."""
+
+def newInterface() -> Any:
+    """An interface no other test has registered adapters for; interfaces of one name and module are equal."""
 
     class IThing(Interface):
         value = Attribute("A value.")
@@ -15,7 +21,7 @@ def newInterface() -> type[Interface]:
         def act():
             """Act."""
 
-    return IThing
+    return InterfaceClass(f"IThing{next(_numbers)}", (IThing,), __module__=__name__)
 
 
 def test_registered_adapter_is_found_by_calling_the_interface() -> None:

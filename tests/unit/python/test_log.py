@@ -1,9 +1,11 @@
 """Log events, observers, and the capture of print."""
 
+import gc
 import io
 import logging
 import re
 import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -129,6 +131,32 @@ def test_startLogging_writes_lines_and_replays_earlier_events() -> None:
     assert lines[4] == "\tKeyError: 'k'"
 
 
+def test_early_errors_are_replayed_without_keeping_their_frames_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Big:
+        pass
+
+    def failing() -> None:
+        big = Big()
+        references.append(weakref.ref(big))
+        raise KeyError("early")
+
+    references: list = []
+    try:
+        failing()
+    except KeyError:
+        monkeypatch.setattr(log.logger, "disabled", True)  # pytest keeps all records
+        log.err()
+        monkeypatch.setattr(log.logger, "disabled", False)
+    gc.collect()
+    assert references[0]() is None
+    file = io.StringIO()
+    log.startLogging(file, setStdout=False)
+    assert "Unhandled Error\n\tTraceback" in file.getvalue()
+    assert "in failing" in file.getvalue()
+
+
 def test_startLogging_captures_print_and_standard_error() -> None:
     file = io.StringIO()
     log.startLogging(file)
@@ -137,6 +165,8 @@ def test_startLogging_captures_print_and_standard_error() -> None:
     sys.stdout.write("no end yet")
     assert re.search(r"\[-\] printed words\n.*\[-\] to stderr\n$", file.getvalue())
     assert not sys.stdout.isatty()
+    with pytest.raises(OSError, match="descriptor"):
+        sys.stdout.fileno()
 
 
 def test_observer_that_prints_does_not_loop(capsys: pytest.CaptureFixture[str]) -> None:

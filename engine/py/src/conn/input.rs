@@ -277,7 +277,13 @@ impl Conn {
             let dispatched = state.facts.dispatched;
             let body = match std::mem::replace(&mut state.sink, Sink::Nothing) {
                 Sink::Memory(bytes) => Body::Memory(bytes),
-                Sink::Spool(file) => Body::File(file),
+                Sink::Spool(file) => match file.into_inner() {
+                    Ok(file) => Body::File(file),
+                    Err(error) => {
+                        drop(state);
+                        return self.fail_current(py, error.into_error().into());
+                    }
+                },
                 Sink::Given(file) => Body::Given(file),
                 stream @ (Sink::Stream(_) | Sink::Refused(_) | Sink::Drain(_)) => {
                     state.sink = stream;
@@ -291,9 +297,11 @@ impl Conn {
             self.tell_reader(py);
             return;
         }
-        let request = request.bind(py);
-        request.get().set_body(py, body);
-        self.dispatch(py, request);
+        if !matches!(body, Body::Nothing) {
+            request.get().set_body(py, body);
+        }
+        self.dispatch(py, request.bind(py));
+        self.service.get().take_back(py, request);
     }
 
     fn dispatch(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {

@@ -61,7 +61,8 @@ impl Conn {
     pub fn end_if_idle(self: &Arc<Self>, py: Python<'_>) {
         let idle = {
             let state = self.lock(py);
-            state.request.is_none() && state.out.is_empty() && state.receiver.is_between_requests()
+            // A client in the middle of a head has asked for nothing yet.
+            state.request.is_none() && state.out.is_empty() && !state.receiver.in_body()
         };
         if idle {
             self.close(py);

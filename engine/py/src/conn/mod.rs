@@ -29,7 +29,7 @@ use crate::request::Request;
 use crate::service::Service;
 use crate::settings::{Settings, Ticks};
 
-pub use output::{HeadPlan, Outcome};
+pub use output::{DefaultType, HeadPlan, Outcome};
 pub use sink::Sink;
 pub use timing::Phase;
 
@@ -217,6 +217,11 @@ impl State {
         }
         let waits = self.facts.backlog || (self.request.is_some() && self.facts.body_complete);
         !(waits && self.input.len() >= READ_AHEAD) && !self.sink.is_full(self.settings.high_water)
+    }
+
+    /// Whether whoever fills the body has to stop: enough is waiting, or nothing will ever go out again.
+    pub fn may_not_fill(&self) -> bool {
+        self.facts.blocked || self.facts.broken
     }
 
     /// Whether as much is waiting to be sent as may wait: no further request is begun.

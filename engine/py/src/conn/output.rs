@@ -19,10 +19,22 @@ use crate::request::{Request, RequestState};
 /// Bodies from this size on are sent from where they are.
 const SHARE_FROM: usize = 16 << 10;
 
+/// The Content-Type of a response where the program set none.
+pub enum DefaultType {
+    /// None either.
+    Nothing,
+    /// `text/html`.
+    Html,
+    /// What the program has made the default.
+    Other(Cow<'static, [u8]>),
+}
+
 /// What goes into a response's head besides what the program has set, found before the lock is taken.
-pub struct HeadPlan {
+pub struct HeadPlan<'a> {
     /// Content-Type where the program set none.
-    pub default_type: Option<Cow<'static, [u8]>>,
+    pub default_type: DefaultType,
+    /// Field lines of an `Answer`, encoded.
+    pub lines: Option<&'a [u8]>,
     /// The site is stopping.
     pub last: bool,
 }
@@ -56,37 +68,39 @@ impl State {
     /// Put the head of the response out.
     pub fn emit_head(
         &mut self,
+        py: Python<'_>,
         response: &mut RequestState,
         headers: Option<&HeaderMap>,
-        plan: &HeadPlan,
+        plan: &HeadPlan<'_>,
         length: Option<u64>,
     ) {
         let close = plan.last || self.facts.close_after || self.body_is_too_much_to_drain();
         let Some(responder) = self.responder.as_mut() else { return };
-        let date;
-        let mut fields: SmallVec<[(&[u8], &[u8]); 12]> = SmallVec::new();
-        match headers {
-            Some(headers) => fields.extend(headers.iter()),
-            None => {
-                date = clock::http_date();
-                fields.push((b"Server", crate::SERVER.as_bytes()));
-                fields.push((b"Date", &date));
+        let typed = length != Some(0) && !matches!(response.code, 204 | 304);
+        let (out, code, reason) = (self.out.tail(), response.code, response.reason());
+        let framed = match (headers, &plan.default_type) {
+            (None, DefaultType::Html | DefaultType::Nothing) => {
+                let html = typed && matches!(plan.default_type, DefaultType::Html);
+                clock::with_stock_lines(py, html, |stock| {
+                    let lines = [stock, plan.lines.unwrap_or_default()];
+                    responder.preset_head(out, code, reason, lines, length, close)
+                })
             }
-        }
-        if let Some(default_type) = &plan.default_type {
-            if length != Some(0) && !matches!(response.code, 204 | 304) {
-                fields.push((b"Content-Type", default_type));
+            _ => {
+                let date = clock::http_date();
+                let mut fields: SmallVec<[(&[u8], &[u8]); 12]> = SmallVec::new();
+                match headers {
+                    Some(headers) => fields.extend(headers.iter()),
+                    None => fields.extend([(&b"Server"[..], crate::SERVER.as_bytes()), (b"Date", &date)]),
+                }
+                match &plan.default_type {
+                    DefaultType::Html if typed => fields.push((b"Content-Type", b"text/html")),
+                    DefaultType::Other(name) if typed => fields.push((b"Content-Type", name)),
+                    _ => {}
+                }
+                responder.head(out, code, reason, fields.iter().copied(), length, close)
             }
-        }
-        let reason = response.reason();
-        let framed = responder.head(
-            self.out.tail(),
-            response.code,
-            reason,
-            fields.iter().copied(),
-            length,
-            close,
-        );
+        };
         self.facts.close_after |= framed.close;
         response.started = true;
     }
@@ -195,7 +209,7 @@ impl Conn {
     pub fn put(
         self: &Arc<Self>,
         request: &Bound<'_, Request>,
-        plan: Option<&HeadPlan>,
+        plan: Option<&HeadPlan<'_>>,
         data: Option<&Bound<'_, PyAny>>,
         bytes: &[u8],
         last: bool,
@@ -217,7 +231,7 @@ impl Conn {
                 let length = last.then_some(bytes.len() as u64);
                 let headers = response.response_headers.take();
                 let map = headers.as_ref().map(|h| h.get().lock(py));
-                state.emit_head(&mut response, map.as_deref(), plan, length);
+                state.emit_head(py, &mut response, map.as_deref(), plan, length);
                 drop(map);
                 response.response_headers = headers;
             }
@@ -296,17 +310,18 @@ impl Conn {
         let goes_on = state.facts.backlog && !state.is_clogged();
         let deadline = state.rearm(clock::ticks());
         let wanted = state.wanted_interest();
-        let interest = (wanted != state.interest).then_some(wanted);
-        if let (Some(interest), Some(engine)) = (interest, self.engine.upgrade()) {
-            if let Transport::Socket(socket) = &state.transport {
-                if engine.poller.modify(socket, self.token, interest).is_ok() {
-                    state.interest = interest;
+        if wanted != state.interest {
+            if let (Transport::Socket(socket), Some(engine)) = (&state.transport, self.engine.upgrade()) {
+                if engine.poller.modify(socket, self.token, wanted).is_ok() {
+                    state.interest = wanted;
                 }
             }
         }
         drop(state);
-        if let (Some(at), Some(engine)) = (deadline, self.engine.upgrade()) {
-            engine.schedule(py, self.token, at);
+        if let Some(at) = deadline {
+            if let Some(engine) = self.engine.upgrade() {
+                engine.schedule(py, self.token, at);
+            }
         }
         if goes_on {
             self.queue(py);

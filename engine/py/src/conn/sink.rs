@@ -1,7 +1,7 @@
 //! Where the body of a request goes as it arrives.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use pyo3::prelude::*;
 
@@ -12,7 +12,7 @@ pub enum Sink {
     /// It is collected for a program that is called when all is there.
     Memory(Vec<u8>),
     /// The same, beyond `bodyInMemory`.
-    Spool(File),
+    Spool(BufWriter<File>),
     /// The same, in a file object that the program's `Site.getContentFile` gave.
     Given(Py<PyAny>),
     /// It waits for a program that reads it as it comes.
@@ -41,11 +41,11 @@ impl Sink {
     /// The sink for a body of `declared` length that is collected, if up to `in_memory` bytes may stay in memory.
     pub fn collecting(declared: Option<u64>, in_memory: u64) -> std::io::Result<Self> {
         match declared {
-            Some(length) if length > in_memory => Ok(Self::Spool(tempfile::tempfile()?)),
-            // A client may declare much and send little: memory is taken as bytes come.
+            Some(length) if length > in_memory => Ok(Self::Spool(spool(&[], &[])?)),
+            // All at once: growing as bytes come would copy them again and again. The system gives pages only as they
+            // are written to, so a client that declares much and sends little takes little.
             Some(length) => {
-                let first = usize::try_from(length.min(16 << 10)).unwrap_or(0);
-                Ok(Self::Memory(Vec::with_capacity(first)))
+                Ok(Self::Memory(Vec::with_capacity(usize::try_from(length).unwrap_or(0))))
             }
             None => Ok(Self::Memory(Vec::new())),
         }
@@ -94,8 +94,11 @@ impl Sink {
     }
 }
 
-fn spool(so_far: &[u8], piece: &[u8]) -> std::io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+/// A body may come in very small pieces: they are written to the file in larger ones.
+const SPOOL_BUFFER: usize = 64 << 10;
+
+fn spool(so_far: &[u8], piece: &[u8]) -> std::io::Result<BufWriter<File>> {
+    let mut file = BufWriter::with_capacity(SPOOL_BUFFER, tempfile::tempfile()?);
     file.write_all(so_far)?;
     file.write_all(piece)?;
     Ok(file)

@@ -217,6 +217,11 @@ impl Request {
     fn set_channel(&self, py: Python<'_>, value: Slot) {
         self.replace(py, value, |r| &mut r.channel);
     }
+    #[getter]
+    fn connection<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let conn = self.lock(py).conn.clone();
+        conn.map(|conn| crate::connection::Connection::wrap(py, conn)).transpose()
+    }
     #[getter(_watched)]
     fn watched(&self, py: Python<'_>) -> bool {
         self.lock(py).watched

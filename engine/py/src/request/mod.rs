@@ -58,7 +58,7 @@ pub struct RequestState {
     detached: bool,
     /// The status code to be sent.
     pub code: u16,
-    message: Option<Vec<u8>>,
+    message: Option<Box<[u8]>>,
     request_headers: Option<Py<Headers>>,
     /// The response's header fields; `None` while only the stock ones are wanted.
     pub response_headers: Option<Py<Headers>>,
@@ -170,6 +170,14 @@ impl Request {
     pub fn is_over(&self, py: Python<'_>) -> bool {
         let state = self.lock(py);
         state.finished || state.lost
+    }
+
+    /// Become as new, if nothing of the program's is left on it; the caller holds the only reference.
+    pub fn forget(&self, py: Python<'_>) -> bool {
+        let old = std::mem::replace(&mut *self.lock(py), RequestState::new());
+        let clean = old.detached && old.rare.is_none();
+        drop(old);
+        clean
     }
 
     /// Tie a new request object to the connection and the head it came with.

@@ -1,6 +1,5 @@
 //! What goes out: status, headers, body, interim responses, producers.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -11,9 +10,11 @@ use smallvec::smallvec;
 
 use super::Request;
 use crate::clock;
-use crate::conn::{Conn, HeadPlan, Outcome};
+use crate::answer::Answer;
+use crate::conn::{Conn, DefaultType, HeadPlan, Outcome};
 use crate::errors;
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
+use crate::kinds::own_attributes;
 use crate::text::{body_bytes, bytes_of, type_name, Encoding};
 
 /// Set the status; ValueError for what can't be a final answer, or a reason that can't be sent.
@@ -34,7 +35,7 @@ pub fn set_response_code(
                     String::from_utf8_lossy(&bytes)
                 )));
             }
-            Some(bytes.into_owned())
+            Some(bytes.into_owned().into_boxed_slice())
         }
     };
     let mut state = request.lock(py);
@@ -91,7 +92,7 @@ pub fn set_header(
 
 /// Find what the head needs besides what the program has set; brings what it has set by other means than headers into
 /// them.
-pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan> {
+pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
     let py = request.py();
     let (has_rare, has_type, draining) = {
         let state = request.get().lock(py);
@@ -105,17 +106,33 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan> {
     if has_rare {
         bring_into_headers(request.get(), py)?;
     }
-    let default_type = if has_type {
-        None
-    } else {
-        let value = request.getattr(intern!(py, "defaultContentType"))?;
-        match value.cast::<PyBytes>() {
-            Ok(stock) if stock.as_bytes() == b"text/html" => Some(Cow::Borrowed(&b"text/html"[..])),
-            _ if value.is_none() => None,
-            _ => Some(value_of(&value)?),
-        }
+    let default_type = if has_type { DefaultType::Nothing } else { default_type(request)? };
+    Ok(HeadPlan { default_type, lines: None, last: draining })
+}
+
+/// `defaultContentType`, which a program may set on a class or on one request.
+fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
+    let py = request.py();
+    let ask = || request.getattr(intern!(py, "defaultContentType"));
+    let is_html = |value: &Bound<'_, PyAny>| {
+        value.cast::<PyBytes>().is_ok_and(|bytes| bytes.as_bytes() == b"text/html")
     };
-    Ok(HeadPlan { default_type, last: draining })
+    let service = request.get().lock(py).conn.as_ref().map(|conn| conn.service.clone_ref(py));
+    if let Some(service) = service.filter(|s| s.get().plain_factory) {
+        let stock = own_attributes(request.as_any())?.is_empty()
+            && service.get().is_html_by_default(request, || Ok(is_html(&ask()?)))?;
+        if stock {
+            return Ok(DefaultType::Html);
+        }
+    }
+    let value = ask()?;
+    Ok(if is_html(&value) {
+        DefaultType::Html
+    } else if value.is_none() {
+        DefaultType::Nothing
+    } else {
+        DefaultType::Other(value_of(&value)?)
+    })
 }
 
 /// `cookies`, `etag` and `lastModified` become header fields (section 1.7 of Twisted's behaviour).
@@ -200,6 +217,35 @@ pub fn respond_whole(
     let started = request.get().lock(request.py()).started;
     let plan = if started { None } else { Some(plan_head(request)?) };
     let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
+    after(request, conn, outcome);
+    Ok(())
+}
+
+/// An `Answer`: code, fields and body at once, as if the program had set each.
+pub fn respond_answer(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    answer: &Answer,
+) -> PyResult<()> {
+    let py = request.py();
+    let plain = {
+        let mut state = request.get().lock(py);
+        if !state.started {
+            state.code = answer.code;
+            state.message = None;
+        }
+        !state.started && state.response_headers.is_none() && state.rare.is_none()
+    };
+    let body = answer.body.bind(py);
+    if !plain || conn.service.get().custom_output {
+        let headers = headers(request.get(), py)?;
+        let fields = answer.fields.clone();
+        headers.get().lock(py).set_all(fields);
+        return crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes());
+    }
+    let last = conn.service.get().is_draining();
+    let plan = HeadPlan { default_type: DefaultType::Nothing, lines: Some(&answer.lines), last };
+    let outcome = conn.put(request, Some(&plan), Some(body.as_any()), body.as_bytes(), true);
     after(request, conn, outcome);
     Ok(())
 }

@@ -140,11 +140,7 @@ impl Responder {
         if self.phase != Phase::AwaitingHead {
             return self.framed();
         }
-        let code = if (100..=999).contains(&code) {
-            code
-        } else {
-            500
-        };
+        let code = sendable(code);
         self.close |= close;
         let mut plan = LengthPlan::new(code, self.facts.head_method, length);
         // All framing fields that may be added fit 128 bytes.
@@ -162,6 +158,32 @@ impl Responder {
                 Special::ContentLength | Special::TransferEncoding | Special::KeepAlive => {}
             }
         }
+        self.push_framing(out, code, &plan);
+        self.framed()
+    }
+
+    /// As [`Self::head`], with field lines that are encoded already: each `name: value` and CRLF, and none of them
+    /// Content-Length, Transfer-Encoding, Connection or Keep-Alive.
+    pub fn preset_head(
+        &mut self,
+        out: &mut Vec<u8>,
+        code: u16,
+        reason: &[u8],
+        lines: [&[u8]; 2],
+        length: Option<u64>,
+        close: bool,
+    ) -> Framed {
+        if self.phase != Phase::AwaitingHead {
+            return self.framed();
+        }
+        let code = sendable(code);
+        self.close |= close;
+        let plan = LengthPlan::new(code, self.facts.head_method, length);
+        let [first, second] = lines;
+        out.reserve(first.len() + second.len() + reason.len() + 128);
+        push_status_line(out, self.facts.version, code, reason);
+        out.extend_from_slice(first);
+        out.extend_from_slice(second);
         self.push_framing(out, code, &plan);
         self.framed()
     }
@@ -319,6 +341,15 @@ impl Responder {
     }
 }
 
+/// A code that can stand in a status line: the caller's, or 500 for what is no code at all.
+fn sendable(code: u16) -> u16 {
+    if (100..=999).contains(&code) {
+        code
+    } else {
+        500
+    }
+}
+
 /// Which Content-Length a response has, and whether it has a body.
 struct LengthPlan {
     /// Codes whose responses never have a Content-Length (RFC 9110 section 8.6).
@@ -428,12 +459,11 @@ fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+#[inline]
 fn push_content_length(out: &mut Vec<u8>, length: u64) {
-    push_field(
-        out,
-        b"Content-Length",
-        itoa::Buffer::new().format(length).as_bytes(),
-    );
+    out.extend_from_slice(b"Content-Length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 fn push_chunk_size(out: &mut Vec<u8>, size: usize) {

@@ -1,0 +1,59 @@
+//! `Answer`: a whole response, made once and given many times.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::headers::{name_of, value_of, HeaderMap};
+
+/// See `_engine.pyi`.
+#[pyclass(frozen, module = "sennit._engine")]
+pub struct Answer {
+    /// The status code.
+    pub code: u16,
+    /// The header fields, besides the stock ones.
+    pub fields: HeaderMap,
+    /// The same as they stand on the wire.
+    pub lines: Vec<u8>,
+    /// The body.
+    pub body: Py<PyBytes>,
+}
+
+/// Fields that say how the message is framed: the engine's own business.
+const FRAMING: [&[u8]; 4] = [b"content-length", b"transfer-encoding", b"connection", b"keep-alive"];
+
+#[pymethods]
+impl Answer {
+    #[new]
+    fn new(code: u16, fields: &Bound<'_, PyAny>, body: Py<PyBytes>) -> PyResult<Self> {
+        if !(200..=999).contains(&code) {
+            return Err(PyValueError::new_err(format!("{code} can't be a final answer")));
+        }
+        let mut map = HeaderMap::default();
+        for field in fields.try_iter()? {
+            let (name, value) = field?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            let name = name_of(&name)?;
+            if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+                return Err(PyValueError::new_err("an Answer's framing is the engine's business"));
+            }
+            map.add(&name, value_of(&value)?);
+        }
+        let mut lines = Vec::new();
+        for (name, value) in map.iter() {
+            for piece in [name, b": ", value, b"\r\n"] {
+                lines.extend_from_slice(piece);
+            }
+        }
+        Ok(Self { code, fields: map, lines, body })
+    }
+
+    #[getter]
+    fn code(&self) -> u16 {
+        self.code
+    }
+
+    #[getter]
+    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.body.clone_ref(py)
+    }
+}
