@@ -1,12 +1,30 @@
 """The typed face of the Rust engine: the one door between Python and `engine/`.
 
 Everything here is private to Sennit, except what `sennit.web` re-exports: `Headers` (as
-`sennit.web.http_headers.Headers`) and the methods of `Request` that its subclasses in
-`sennit.web.http` and `sennit.web.server` inherit. Those keep Twisted's names; the rest is PEP 8.
+`sennit.web.http_headers.Headers`), `Answer` (as `sennit.web.server.Answer`) and the methods of `Request` that
+its subclasses in `sennit.web.http` and `sennit.web.server` inherit. Those keep Twisted's names; the rest is
+PEP 8.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, TypeVar, overload
+from typing import Any, BinaryIO, Self, TypeVar, final, overload
+
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "AccessLog",
+    "Answer",
+    "Channel",
+    "Connection",
+    "Engine",
+    "Headers",
+    "Request",
+    "Service",
+    "http_date",
+    "is_token",
+    "reason_phrase",
+    "split_path",
+]
 
 _T = TypeVar("_T")
 _Text = str | bytes
@@ -24,16 +42,17 @@ def is_token(value: bytes) -> bool:
 def split_path(path: bytes) -> list[bytes]:
     """The segments after the first slash, each percent-decoded after the splitting."""
 
+@disjoint_base
 class Headers:
     """Header fields in order of first setting; see `sennit.web.http_headers`."""
 
-    def __init__(self, rawHeaders: Mapping[Any, Sequence[_Text]] | None = None) -> None: ...
+    def __new__(cls, rawHeaders: Mapping[Any, Sequence[_Text]] | None = None) -> Self: ...
     def setRawHeaders(self, name: _Text, values: Sequence[_Text]) -> None: ...
     def addRawHeader(self, name: _Text, value: _Text) -> None: ...
     @overload
-    def getRawHeaders(self, name: str) -> list[str] | None: ...
+    def getRawHeaders(self, name: str, default: None = None) -> list[str] | None: ...
     @overload
-    def getRawHeaders(self, name: bytes) -> list[bytes] | None: ...
+    def getRawHeaders(self, name: bytes, default: None = None) -> list[bytes] | None: ...
     @overload
     def getRawHeaders(self, name: str, default: _T) -> list[str] | _T: ...
     @overload
@@ -42,9 +61,12 @@ class Headers:
     def hasHeader(self, name: _Text) -> bool: ...
     def removeHeader(self, name: _Text) -> None: ...
     def copy(self) -> Headers: ...
-    def __eq__(self, other: object) -> bool: ...
+    def as_dict(self) -> dict[bytes, list[bytes]]:
+        """Names, in the form they are sent in, to values."""
+    def __eq__(self, other: object, /) -> bool: ...
     def __copy__(self) -> Headers: ...
 
+@final
 class Service:
     """What the engine must know of one site: its limits, its request class, its root.
 
@@ -55,8 +77,8 @@ class Service:
     returns one. `custom_process` says that its `process` is not the stock one and must be called.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         site: object,
         request_factory: Callable[..., Request],
         default_child: object,
@@ -64,9 +86,11 @@ class Service:
         *,
         custom_process: bool = False,
         custom_traversal: bool = False,
-    ) -> None: ...
+    ) -> Self: ...
     def configure(self, name: str, value: float | None) -> None:
-        """Set the limit `name` (the attribute's name on `Site`, e.g. `maxBody`); KeyError for an unknown one."""
+        """Set the limit `name` (the attribute's name on `Site`, e.g. `maxBody`); KeyError for an unknown
+        one.
+        """
     def set_access_log(self, log: AccessLog | None) -> None: ...
     def set_log_hook(self, hook: Callable[[Request], object] | None) -> None:
         """Call `hook(request)` as each request finishes: for log formatters written in Python."""
@@ -77,30 +101,29 @@ class Service:
     @property
     def active_requests(self) -> int: ...
 
+@final
 class AccessLog:
     """Formats access lines and writes them to a file descriptor from a thread of its own."""
 
-    def __init__(self, fd: int, format: str) -> None:
+    def __new__(cls, fd: int, format: str) -> Self:
         """`format` is "combined" or "json". The descriptor is duplicated."""
     def flush(self) -> None:
         """Wait until all lines so far are written."""
     def close(self) -> None: ...
 
+@final
 class Answer:
-    """A whole response, made once and given many times: a render method may return one.
+    """A whole response, made once and given many times: see `sennit.web.server.Answer`."""
 
-    Its code, header fields and body are used as if the program had set them; `fields` are (name, value) pairs.
-    ValueError for a code that can't be a final answer and for fields that frame the message.
-    """
-
-    def __new__(cls, code: int, fields: Iterable[tuple[_Text, _Text]], body: bytes) -> Answer: ...
+    def __new__(cls, code: int, fields: Iterable[tuple[_Text, _Text]], body: bytes) -> Self: ...
     @property
     def code(self) -> int: ...
     @property
     def body(self) -> bytes: ...
 
+@final
 class Connection:
-    """One client connection, as a request's `channel`."""
+    """One client connection, as a request's `channel` and `connection`."""
 
     def get_peer(self) -> _Address: ...
     def get_host(self) -> _Address: ...
@@ -112,14 +135,16 @@ class Connection:
     @property
     def disconnected(self) -> bool: ...
 
+@disjoint_base
 class Request:
     """The native part of a request and of the response that it also is.
 
     Subclasses add the rest of Twisted's interface in Python, and these hooks, which the engine calls:
-    `_failed(exception, resource)` for whatever traversal or rendering raised; `_render_other(resource, result)` for
-    a render result that is not bytes, str, NOT_DONE_YET, a coroutine or an iterator; `_traverse_async(awaitable)`, an
-    async method, for a child that must be awaited: returns the resource finally found; `_fire_finished()` once finished and
-    `_connection_lost(reason)` when the client left ("done" or "lost"), both only while `_watched` is true.
+    `_failed(exception, resource)` for whatever traversal or rendering raised; `_render_other(resource,
+    result)` for a render result that is not bytes, str, an Answer, NOT_DONE_YET, a coroutine or an iterator;
+    `_traverse_async(awaitable)`, an async method, for a child that must be awaited: returns the resource
+    finally found; `_fire_finished()` once finished and `_connection_lost(reason)` when the client left
+    ("done" or "lost"), both only while `_watched` is true.
     """
 
     method: bytes
@@ -141,9 +166,16 @@ class Request:
     requestHeaders: Headers
     responseHeaders: Headers
 
-    def __new__(cls, channel: object = None, queued: object = False, *args: object, **kwargs: object) -> Request: ...
+    def __new__(
+        cls, channel: object = None, queued: object = None, *args: object, **kwargs: object
+    ) -> Self: ...
 
     # what came in
+    @property
+    def connection(self) -> Connection | None:
+        """The connection it came by, which `channel` is only until the response has ended; None for a
+        request that was made by hand.
+        """
     def getHeader(self, key: _Text) -> Any:
         """The last value of a request header in the type of `key`, None if absent."""
     @property
@@ -157,8 +189,8 @@ class Request:
     def read_body(self) -> bytes | None:
         """The next piece of a streamed body, b"" at its end, None if none is here yet.
 
-        Sends `100 Continue` if the client waits for it. Raises `sennit.web.error.Error` (413, 408, 400) if the body was
-        refused and ConnectionError if the client left.
+        Sends `100 Continue` if the client waits for it. Raises `sennit.web.error.Error` (413, 408, 400) if
+        the body was refused and ConnectionError if the client left.
         """
     def on_body(self, callback: Callable[[], object] | None) -> None:
         """Call `callback` once, as soon as `read_body` has something new to say."""
@@ -172,7 +204,9 @@ class Request:
     def setHeader(self, name: _Text, value: _Text) -> None: ...
     def write(self, data: _Text) -> None: ...
     def finish(self) -> None: ...
-    def writeInterim(self, code: int, headers: Headers | Mapping[Any, Any] | Iterable[tuple[_Text, _Text]] | None = None) -> None: ...
+    def writeInterim(
+        self, code: int, headers: Headers | Mapping[Any, Any] | Iterable[tuple[_Text, _Text]] | None = None
+    ) -> None: ...
     def setTrailer(self, name: _Text, value: _Text) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def unregisterProducer(self) -> None: ...
@@ -180,8 +214,11 @@ class Request:
     def write_blocked(self) -> bool:
         """Whether more is buffered than the high-water mark."""
     def on_drain(self, callback: Callable[[], object] | None) -> None:
-        """Call `callback` once, when the buffer has fallen below the low-water mark or the client has left."""
+        """Call `callback` once, when the buffer has fallen below the low-water mark or the client has
+        left.
+        """
     def lose_connection(self) -> None: ...
+    def abort_connection(self) -> None: ...
     def respond(self, result: object, resource: object = None) -> None:
         """Do with `result` what is done with the result of a render method."""
     def traverse(self, resource: object) -> Any:
@@ -190,16 +227,22 @@ class Request:
         """Traverse from the site's root and render: what `server.Request.process` does."""
     def render_stock(self, resource: object) -> None:
         """Render `resource` and do with the result what is to be done."""
-    def start_task(self, coroutine: object, resource: object = None, cancel_on_disconnect: bool = True) -> None:
-        """Run a coroutine for this request, eagerly where Python can; its result goes to `respond`, its exception
-        to `_failed`; it is cancelled when the client leaves."""
+    def start_task(
+        self, coroutine: object, resource: object = None, cancel_on_disconnect: bool = True
+    ) -> None:
+        """Run a coroutine for this request, eagerly where Python can; its result goes to `respond`, its
+        exception to `_failed`; it is cancelled when the client leaves.
+        """
 
+@final
 class Channel:
-    """A connection without a socket: bytes are given to it and taken from it (tests, fuzzers, foreign transports)."""
+    """A connection without a socket: bytes are given to it and taken from it (tests, fuzzers, foreign
+    transports).
+    """
 
-    def __init__(
-        self, service: Service, peer: _Address = ("127.0.0.1", 0), host: _Address = ("127.0.0.1", 80), secure: bool = False
-    ) -> None: ...
+    def __new__(
+        cls, service: Service, peer: _Address = None, host: _Address = None, secure: bool = False
+    ) -> Self: ...
     def receive(self, data: bytes) -> None: ...
     def receive_eof(self) -> None: ...
     def disconnect(self) -> None:
@@ -210,31 +253,39 @@ class Channel:
     @property
     def closed(self) -> bool: ...
 
+@final
 class Engine:
     """Listening sockets, connections and their timers, served inside the calling thread."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def fileno(self) -> int: ...
     def add_listener(self, fd: int, service: Service) -> int:
-        """Serve what is accepted from a bound and listening socket; takes the descriptor over, returns an id."""
+        """Serve what is accepted from a bound and listening socket; takes the descriptor over, returns an
+        id.
+        """
     def remove_listener(self, listener: int) -> None:
         """Stop accepting and close the listening socket; connections go on."""
     def add_connection(self, fd: int, service: Service) -> None:
         """Serve a connected socket; takes the descriptor over."""
     def watch(self, fd: int, mask: int) -> None:
-        """Wait for a foreign descriptor too (1 read, 2 write: selectors.EVENT_*); again to change the mask."""
+        """Wait for a foreign descriptor too (1 read, 2 write: selectors.EVENT_*); again to change the
+        mask.
+        """
     def unwatch(self, fd: int) -> None: ...
-    def wait(
-        self, timeout: float | None, ready: object, scheduled: object
-    ) -> list[tuple[int, int]]:
-        """Serve until a foreign descriptor is ready, `timeout` seconds have passed, or a handler has put work into the
-        loop's queues `ready` (a deque) or `scheduled` (a list); returns (fd, mask) pairs."""
+    def wait(self, timeout: float | None, ready: object, scheduled: object) -> list[tuple[int, int]]:
+        """Serve until a foreign descriptor is ready, `timeout` seconds have passed, or a handler has put work
+        into the loop's queues `ready` (a deque) or `scheduled` (a list); returns (fd, mask) pairs.
+        """
     def poll(self) -> None:
         """Serve one batch without waiting: what a foreign loop calls when `fileno` is readable."""
     def set_flush_hook(self, hook: Callable[[Callable[[], None]], object] | None) -> None:
-        """`hook(flush)` is called once when output was made outside of `poll` (a foreign loop gives its call_soon)."""
+        """`hook(flush)` is called once when output was made outside of `poll` (a foreign loop gives its
+        call_soon).
+        """
     def tick(self) -> float | None:
-        """Run time-outs that are due; returns seconds until it should be called again, None if there is nothing to time."""
+        """Run time-outs that are due; returns seconds until it should be called again, None if there is
+        nothing to time.
+        """
     def close_idle(self, service: Service | None = None) -> None: ...
     def abort_connections(self, service: Service | None = None) -> None: ...
     @property

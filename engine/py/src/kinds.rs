@@ -66,3 +66,10 @@ pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
         Ok(Bound::from_owned_ptr_or_err(object.py(), dict)?.cast_into::<PyDict>()?)
     }
 }
+
+/// Whether an object has no attributes of its own, and nobody holds its `__dict__` to give it some later.
+pub fn is_bare(object: &Bound<'_, PyAny>) -> bool {
+    let Ok(own) = own_attributes(object) else { return false };
+    // SAFETY: the dict is alive. The object has one reference to it, and `own` is the other.
+    own.is_empty() && unsafe { ffi::Py_REFCNT(own.as_ptr()) } == 2
+}

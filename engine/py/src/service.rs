@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::accesslog::AccessLog;
+use crate::kinds::{class_version, is_bare, is_only_reference};
 use crate::lock::Lock;
 use crate::request::Request;
 use crate::resources::{Profiles, Stock};
@@ -123,7 +124,7 @@ impl Service {
     /// Take a request object back that nobody else knows any more: making one anew and letting it go costs as much as
     /// reading its head. One with attributes of its own, or with weak references to it, is let go.
     pub fn take_back(&self, py: Python<'_>, request: Py<Request>) {
-        if !self.plain_factory || !crate::kinds::is_only_reference(py, &request) {
+        if !self.plain_factory || !is_only_reference(py, &request) || !is_bare(request.bind(py)) {
             return;
         }
         if request.get().forget(py) {
@@ -140,7 +141,7 @@ impl Service {
         ask: impl FnOnce() -> PyResult<bool>,
     ) -> PyResult<bool> {
         let py = request.py();
-        let version = crate::kinds::class_version(request.as_any());
+        let version = class_version(request.as_any());
         let known = *self.html_by_default.lock(py);
         if version != 0 && known.0 == version {
             return Ok(known.1);

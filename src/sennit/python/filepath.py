@@ -3,6 +3,7 @@
 New programs may as well use `pathlib`: a FilePath is accepted wherever Python takes a path.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -45,16 +46,16 @@ class FilePath(Generic[AnyStr]):
         return self.path == other.path if isinstance(other, FilePath) else NotImplemented
 
     def __lt__(self, other: "FilePath[AnyStr]") -> bool:
-        return self.path < other.path if isinstance(other, FilePath) else NotImplemented
+        return self.path < other.path
 
     def __le__(self, other: "FilePath[AnyStr]") -> bool:
-        return self.path <= other.path if isinstance(other, FilePath) else NotImplemented
+        return self.path <= other.path
 
     def __gt__(self, other: "FilePath[AnyStr]") -> bool:
-        return self.path > other.path if isinstance(other, FilePath) else NotImplemented
+        return self.path > other.path
 
     def __ge__(self, other: "FilePath[AnyStr]") -> bool:
-        return self.path >= other.path if isinstance(other, FilePath) else NotImplemented
+        return self.path >= other.path
 
     def __hash__(self) -> int:
         return hash((FilePath, self.path))
@@ -63,7 +64,8 @@ class FilePath(Generic[AnyStr]):
 
     def _own(self, name: str | bytes) -> AnyStr:
         """A name in the type that this path has."""
-        made: Any = os.fsencode(name) if isinstance(self.path, bytes) else os.fsdecode(name)
+        path: Any = self.path
+        made: Any = os.fsencode(name) if isinstance(path, bytes) else os.fsdecode(name)
         return made  # type: ignore[no-any-return]
 
     def child(self, path: str | bytes) -> "FilePath[AnyStr]":
@@ -283,8 +285,9 @@ class FilePath(Generic[AnyStr]):
     def walk(
         self, descend: Callable[["FilePath[AnyStr]"], bool] | None = None
     ) -> Iterator["FilePath[AnyStr]"]:
-        """This path and all below it, directories before what is in them. `descend(path)` says which to enter;
-        links are entered only if it says so."""
+        """This path and all below it, directories before what is in them.
+
+        `descend(path)` says which directories to enter: by default all but links."""
         yield self
         if self.isdir():
             for path in sorted(FilePath.children(self)):
@@ -376,10 +379,14 @@ class FilePath(Generic[AnyStr]):
         destination.changed()
 
     def moveTo(self, destination: "FilePath[Any]", followLinks: bool = True) -> None:
-        """Move the file or directory to another path, in the place of a file that is there; across file
-        systems it is copied and removed."""
-        import shutil
-
-        shutil.move(os.fsdecode(self.path), os.fsdecode(destination.path))
+        """Move the file or directory to another path, in the place of a file that is there. To another file
+        system it is copied, where `followLinks` is as for `copyTo`, and removed."""
+        try:
+            os.rename(self.path, os.fsdecode(destination.path))
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self.copyTo(destination, followLinks)
+            self.remove()
         self.changed()
         destination.changed()

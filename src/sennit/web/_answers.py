@@ -76,7 +76,7 @@ def refuseResult(request: "Request", resource: object, result: object) -> None:
     hint = " (is a return missing?)" if result is None else ""
     problem = (
         f"{resource!r} answered {_describe(request)} with {result!r}{hint}: a render method returns bytes, "
-        "str, NOT_DONE_YET, an awaitable of these, or an iterator of chunks"
+        "str, an Answer, NOT_DONE_YET, an awaitable of these, or an iterator of chunks"
     )
     logger.error("%s", problem)
     answerMistake(request, lambda: problem)

@@ -77,7 +77,7 @@ class Limits:
     maxBody = Limit(64 * 1024 * 1024, 413, "The largest request body; a resource's own `maxBody` goes first.")
     bodyInMemory = Limit(100_000, None, "Larger request bodies are kept in a temporary file.")
     maxChunkLine = Limit(1024, 400, "The longest line with the size of a chunk.", minimum=16, optional=False)
-    maxTrailerBytes = Limit(8192, 400, "All trailer lines of a request together.", optional=False)
+    maxTrailerBytes = Limit(8192, 431, "All trailer lines of a request together.", optional=False)
     headerTimeout = Limit(15, 408, "From the first byte of a request to the end of its headers.")
     minBodyRate = Limit(512, 408, "Bytes a second that a request body must come in at, on average.")
     bodyGrace = Limit(10, 408, "How long a request body may be slower than `minBodyRate`.", optional=False)

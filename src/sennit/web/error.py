@@ -5,7 +5,7 @@ the time before Twisted 8 did so; new programs use `sennit.web.pages`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sennit.web._codes import RESPONSES
 
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 __all__ = [
     "Error",
     "ErrorPage",
+    "ExcessiveBufferingError",
+    "FlattenerError",
     "ForbiddenResource",
     "InfiniteRedirection",
+    "MissingRenderMethod",
+    "MissingTemplateLoader",
     "NoResource",
     "PageRedirect",
     "RedirectWithNoLocation",
+    "RenderError",
     "SchemeNotSupported",
+    "UnexposedMethodError",
+    "UnfilledSlot",
     "UnsupportedMethod",
+    "UnsupportedType",
 ]
 
 
@@ -134,3 +142,101 @@ if not TYPE_CHECKING:
 
             return getattr(_oldpages, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class RenderError(Exception):
+    """Something is wrong with a template, or with what renders it."""
+
+
+class MissingRenderMethod(RenderError):
+    """`element` has no renderer for the name `renderName` (str) that its template asks for."""
+
+    def __init__(self, element: object, renderName: str) -> None:
+        super().__init__(element, renderName)
+        self.element = element
+        self.renderName = renderName
+
+    def __str__(self) -> str:
+        return f"{self.element!r} has no renderer named {self.renderName!r}"
+
+
+class MissingTemplateLoader(RenderError):
+    """`element` was to be rendered and has no loader."""
+
+    def __init__(self, element: object) -> None:
+        super().__init__(element)
+        self.element = element
+
+    def __str__(self) -> str:
+        return f"{self.element!r} has no loader, so there is no template"
+
+
+class UnexposedMethodError(Exception):
+    """A method was asked for through something that marks methods, and isn't marked or isn't there."""
+
+
+class UnfilledSlot(Exception):
+    """A slot has neither been filled nor a default; its argument is the slot's name."""
+
+    def __str__(self) -> str:
+        return f"the slot {self.args[0]!r} was not filled" if self.args else "a slot was not filled"
+
+
+class UnsupportedType(Exception):
+    """A template has something in it that can't be shown (an int or None, say); its argument is that."""
+
+    def __str__(self) -> str:
+        if not self.args:
+            return "this can't be shown in a template"
+        return f"{type(self.args[0]).__name__} can't be shown in a template: {self.args[0]!r}"
+
+
+class FlattenerError(Exception):
+    """Flattening a template ended with `exception`.
+
+    `roots` are the parts of the template that it was in, outermost first; `traceback` is what
+    `traceback.extract_tb` gives for the exception. The three are `args`; the text shows them all.
+    """
+
+    def __init__(self, exception: Exception, roots: Sequence[object], traceback: Sequence[object]) -> None:
+        super().__init__(exception, roots, traceback)
+
+    def __str__(self) -> str:
+        from traceback import format_exception_only, format_list
+
+        exception, roots, frames = self.args
+        lines: list[str] = []
+        for root in roots:
+            line = f"  {_describeRoot(root)}\n"
+            if lines[-1:] != [line]:
+                lines.append(line)
+        text = "".join(lines + format_list(frames) + format_exception_only(exception))
+        return f"a template could not be flattened:\n{text}"
+
+
+class ExcessiveBufferingError(Exception):
+    """More was written than a connection may hold back."""
+
+
+# Of a text or a repr, what is enough to recognize it by.
+_SHOWN = 60
+
+
+def _describeRoot(root: Any) -> str:
+    """A part of a template, in one line, with its place if that is known."""
+    if isinstance(root, str | bytes):
+        return repr(root) if len(root) <= _SHOWN else repr(root[:_SHOWN]) + "..."
+    name = getattr(root, "tagName", None)
+    if name is None:
+        name = getattr(root, "name", None)
+    line = getattr(root, "lineNumber", None)
+    if isinstance(name, str | bytes) and isinstance(line, int):
+        text = name if isinstance(name, str) else name.decode("utf-8", "replace")
+        return f'File "{root.filename or "<template>"}", line {line}, column {root.columnNumber}, in "{text}"'
+    if isinstance(name, str | bytes) and hasattr(root, "children"):
+        return f"{type(root).__name__} {name!r}"
+    try:
+        text = repr(root)
+    except Exception:
+        text = object.__repr__(root)
+    return text if len(text) <= 2 * _SHOWN else text[: 2 * _SHOWN] + "..."

@@ -263,7 +263,8 @@ class Request(_engine.Request):
     def client(self) -> Address:
         """The address of the client's end of the connection."""
         if self._client is None:
-            self._client = fromSocketAddress(None if self.channel is None else self.channel.get_peer())
+            connection = self.connection
+            self._client = fromSocketAddress(None if connection is None else connection.get_peer())
         return self._client
 
     @client.setter
@@ -274,7 +275,8 @@ class Request(_engine.Request):
     def host(self) -> Address:
         """The address of the server's end of the connection, or what `setHost` said."""
         if self._host is None:
-            self._host = fromSocketAddress(None if self.channel is None else self.channel.get_host())
+            connection = self.connection
+            self._host = fromSocketAddress(None if connection is None else connection.get_host())
         return self._host
 
     @host.setter
@@ -316,7 +318,10 @@ class Request(_engine.Request):
 
     def isSecure(self) -> bool:
         """Whether the request came over TLS, or `setHost` said so."""
-        return self._claimsSecurity or (self.channel is not None and bool(self.channel.is_secure()))
+        if self._claimsSecurity:
+            return True
+        connection = self.connection
+        return connection is not None and connection.is_secure()
 
     # The response
 
@@ -420,8 +425,6 @@ class Request(_engine.Request):
             return defer.succeed(None)
         if self.disconnected_early:
             return defer.fail(ConnectionLost())
-        # Whoever watches the end may ask then whose request it was, with the connection gone.
-        _ = self.client, self.host
         ended: defer.Deferred[None] = defer.Deferred()
         self.notifications.append(ended)
         self._watched = True

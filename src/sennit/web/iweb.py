@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from zope.interface import Attribute, Interface
 
+from sennit._engine import Answer
+
 if TYPE_CHECKING:
     from sennit.web.server import Request
 
@@ -22,11 +24,12 @@ __all__ = [
     "ResourceLike",
 ]
 
-# What a render method may return: the body, `server.NOT_DONE_YET` (an int), an awaitable of these, or chunks
-# to stream.
+# What a render method may return: the body, a whole answer, `server.NOT_DONE_YET` (an int), an awaitable of
+# these, or chunks to stream.
 RenderResult: TypeAlias = (
     bytes
     | str
+    | Answer
     | int
     | Awaitable[Any]
     | Iterable[bytes]
@@ -62,7 +65,7 @@ class IResource(Interface):
         """Put `child` below this resource under the segment `path` (bytes or str)."""
 
     def render(request):
-        """Make the response to `request`: return a body, NOT_DONE_YET, an awaitable or chunks."""
+        """Make the response to `request`: return a body, an Answer, NOT_DONE_YET, an awaitable or chunks."""
 
 
 class IRequest(Interface):

@@ -5,7 +5,7 @@ The form follows the request's `Accept`: HTML, problem details in JSON (RFC 9457
 is escaped, and a site can put its own page in place of any of them (`Site.errorPages`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sennit._engine import Answer
 from sennit.web._negotiate import HTML, PROBLEM, TEXT, preferredForm
@@ -34,14 +34,21 @@ class ErrorPageResource(Resource):
     """The resource that `errorPage` makes. `code`, `brief` and `detail` can be read; changing them has no
     effect once the page has been shown."""
 
+    # It answers for everything below it, so there is nothing to walk to, unless children are put there.
+    isLeaf = True
+
+    code: int
+    brief: str
+    detail: str
+    # By form, and by the values of `Accept` that say no more than the form does (None: there is none).
+    _answers: dict[bytes | None, Answer]
+
     def __init__(self, code: int, brief: str, detail: str) -> None:
         super().__init__()
         self.code = int(code)
         self.brief = brief
         self.detail = detail
-        # It answers for everything below it, so there is nothing to walk to, unless children are put there.
-        self.isLeaf = True
-        self._answers: dict[bytes, Answer] = {}
+        self._answers = {}
 
     def putChild(self, path: bytes | str, child: "ResourceLike") -> None:
         """Serve `child` below this page, which goes on to answer for everything else there."""
@@ -63,11 +70,17 @@ class ErrorPageResource(Resource):
 
     def renderOwn(self, request: "http.Request") -> Answer:
         """Answer with this page, whatever the site has."""
-        accept = request.getHeader(b"accept")
-        form = HTML if accept is None else preferredForm(accept)
+        accept: bytes | None = request.getHeader(b"accept")
+        answer = self._answers.get(accept)
+        return self._answerIn(preferredForm(accept)) if answer is None else answer
+
+    def _answerIn(self, form: bytes) -> Answer:
         answer = self._answers.get(form)
         if answer is None:
             answer = self._answers[form] = Answer(self.code, _fieldsFor(form), self._makeBody(form))
+            if form is HTML:
+                # What most clients say: nothing, or that anything will do.
+                self._answers[None] = self._answers[b"*/*"] = answer
         return answer
 
     def _makeBody(self, form: bytes) -> bytes:
@@ -113,6 +126,20 @@ class ErrorPageResource(Resource):
         return replacement(request, self.code, self.brief, self.detail)
 
 
+class NoSuchChild(ErrorPageResource):
+    """The 404 page that the default `Resource.getChild` makes: a new one each time, so that what a program
+    does to it stays with its request, but with answers that all of them share."""
+
+    code = 404
+    brief = "No Such Resource"
+    detail = "Sorry. No luck finding that resource."
+    _answers: ClassVar[dict[bytes | None, Answer]] = {}
+
+    def __init__(self) -> None:
+        # Called for every address that doesn't exist: no more than what a resource must have.
+        self.children = {}
+
+
 def errorPage(code: int, brief: str, detail: str) -> Resource:
     """A page with a status code, for any method and any path below; `brief` is its heading, `detail` its
     text.
@@ -124,7 +151,7 @@ def errorPage(code: int, brief: str, detail: str) -> Resource:
 
 
 def notFound(
-    brief: str = "No Such Resource", message: str = "Sorry. No luck finding that resource."
+    brief: str = NoSuchChild.brief, message: str = NoSuchChild.detail
 ) -> Resource:
     """A page with the code 404."""
     return ErrorPageResource(404, brief, message)

@@ -1,6 +1,6 @@
 """The tree that a site serves: each path segment is answered by a child of the resource before it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
@@ -76,7 +76,7 @@ class Resource:
     def getChild(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Make or find the child for a segment (bytes, unquoted) that has no static child. Default: a 404
         page."""
-        return _notFound()
+        return _noSuchChild() if _noSuchChild is not None else _firstNoSuchChild()
 
     def getChildWithDefault(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Return the static child for a segment or else what `getChild` gives."""
@@ -166,20 +166,17 @@ def allowedMethodsOf(resource: Any) -> list[bytes]:
     return sorted(name.encode("latin-1") for name in names)
 
 
-_notFoundPage: Resource | None = None
+_noSuchChild: Callable[[], Resource] | None = None
 
 
-def _notFound() -> Resource:
-    """The one page of all resources without the child asked for. It is a leaf, so that nothing can be put
-    below it."""
-    global _notFoundPage
-    if _notFoundPage is None:
-        # Imported when needed: pages are resources themselves.
-        from sennit.web.pages import notFound
+def _firstNoSuchChild() -> Resource:
+    """The page for a child that there isn't, made by a class that has to be loaded first."""
+    global _noSuchChild
+    # Imported when needed: pages are resources themselves.
+    from sennit.web.pages import NoSuchChild
 
-        _notFoundPage = notFound()
-        _notFoundPage.isLeaf = True
-    return _notFoundPage
+    _noSuchChild = NoSuchChild
+    return NoSuchChild()
 
 
 def _segment(path: bytes | str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from zope.interface import implementer
 
 from sennit import __version__
+from sennit._engine import Answer
 from sennit.internet.address import UNIXAddress
 from sennit.internet.defer import Deferred
 from sennit.python.components import Componentized
@@ -25,6 +26,7 @@ from sennit.web.resource import getChildForRequest, isPending
 
 __all__ = [
     "NOT_DONE_YET",
+    "Answer",
     "Request",
     "Session",
     "Site",

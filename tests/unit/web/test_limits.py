@@ -23,7 +23,7 @@ DEFAULTS = {
     "maxBody": (67108864, 413),
     "bodyInMemory": (100000, None),
     "maxChunkLine": (1024, 400),
-    "maxTrailerBytes": (8192, 400),
+    "maxTrailerBytes": (8192, 431),
     "headerTimeout": (15, 408),
     "minBodyRate": (512, 408),
     "bodyGrace": (10, 408),

@@ -191,9 +191,8 @@ impl Conn {
         service.request_began();
         {
             let mut state = self.lock(py);
-            let busy = state.facts.busy;
-            let queued = state.facts.queued;
-            state.facts = Facts { busy, queued, owes_continue, close_after, ..Facts::default() };
+            let Facts { busy, queued, ended, .. } = state.facts;
+            state.facts = Facts { busy, queued, ended, owes_continue, close_after, ..Facts::default() };
             state.responder = Some(Responder::new(facts));
             state.request = Some(request.clone().unbind());
             state.body_received = 0;
@@ -397,21 +396,19 @@ impl Conn {
         self.queue(py);
     }
 
-    /// The peer will send no more.
+    /// The peer will send no more. It may have closed one way only: what it had asked for before is still answered as far
+    /// as that can be done at once. A program that is not ready with its answer is told that the client has left, since a
+    /// client that waits keeps its side open (Twisted holds it so, too).
     pub fn on_end_of_input(self: &Arc<Self>, py: Python<'_>) {
-        let (pending, unsent) = {
+        let pending = {
             let mut state = self.lock(py);
-            state.facts.deaf = true;
-            state.facts.close_after = true;
-            (state.request.is_some(), !state.out.is_empty())
+            state.facts.ended = true;
+            state.request.is_some()
         };
         if pending {
             self.lose(py, "done", false);
-        } else if unsent {
-            // It may have closed one way only: what is on its way still goes out.
-            self.settle(py);
         } else {
-            self.close(py);
+            self.settle(py);
         }
     }
 }

@@ -18,9 +18,10 @@ impl Conn {
             let sending = state.receiver.in_body() || state.facts.deaf || !state.input.is_empty();
             state.input = Vec::new();
             state.facts.deaf = true;
-            if state.facts.lingering {
+            if state.facts.lingering && !state.facts.ended {
                 return;
             }
+            let sending = sending && !state.facts.ended;
             match &state.transport {
                 Transport::Socket(socket) if sending && socket.shutdown_write().is_ok() => {
                     state.facts.lingering = true;

@@ -92,6 +92,8 @@ pub struct Facts {
     pub pumping: bool,
     /// Sending has failed under the program's feet: the connection is lost at the end of the turn.
     pub broken: bool,
+    /// The peer sends no more.
+    pub ended: bool,
     /// Pipelined requests are left for the next turn.
     pub backlog: bool,
     /// The program has begun to read the body as a stream.
@@ -214,6 +216,9 @@ impl State {
         const READ_AHEAD: usize = 16 << 10;
         if self.facts.lingering {
             return true;
+        }
+        if self.facts.ended {
+            return false;
         }
         let waits = self.facts.backlog || (self.request.is_some() && self.facts.body_complete);
         !(waits && self.input.len() >= READ_AHEAD) && !self.sink.is_full(self.settings.high_water)

@@ -303,6 +303,9 @@ impl Conn {
                 return self.lose(py, "lost", false);
             }
         }
+        if state.facts.ended && !state.facts.backlog {
+            state.facts.close_after = true;
+        }
         if state.facts.close_after && state.request.is_none() && state.out.is_empty() {
             drop(state);
             return self.end_politely(py);

@@ -1,0 +1,141 @@
+"""The way of a file's bytes into a response. This is the one place that knows how they are read."""
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sennit.web._static_ranges import Span, contentRange
+
+# A body up to this size is read in one go, and sent with its head.
+WHOLE = 64 << 10
+# A larger one is read in pieces of this size, each when the client has taken the one before.
+PIECE = 256 << 10
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Part(NamedTuple):
+    """Bytes to be sent, and then a span of the file."""
+
+    before: bytes
+    start: int
+    length: int
+
+
+class OpenedFile:
+    """A regular file that is open, and what was true of it then."""
+
+    __slots__ = ("_descriptor", "info")
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError, also for what isn't a regular file."""
+        self._descriptor = -1
+        # Not blocking: opening a pipe would wait until somebody writes to it.
+        self._descriptor = os.open(path, _FLAGS)
+        self.info = os.fstat(self._descriptor)
+        if not stat.S_ISREG(self.info.st_mode):
+            self.close()
+            raise FileNotFoundError(path)
+
+    def isStill(self, seen: os.stat_result) -> bool:
+        """Whether it is the file that was `seen` at its path before."""
+        return self.info.st_ino == seen.st_ino and self.info.st_dev == seen.st_dev
+
+    def close(self) -> None:
+        """Close it; again does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on; fewer only where the file ends."""
+        data = os.pread(self._descriptor, length, start)
+        if len(data) == length or not data:
+            return data
+        pieces = [data]
+        got = len(data)
+        while got < length and (data := os.pread(self._descriptor, length - got, start + got)):
+            pieces.append(data)
+            got += len(data)
+        return b"".join(pieces)
+
+    def body(self, start: int, length: int) -> "bytes | FileBody":
+        """The body that is one span of the file; as bytes if it is small and all there. Closes the file, at
+        the latest when the body ends."""
+        if length > WHOLE:
+            return FileBody(self, [Part(b"", start, length)])
+        data = self.read(start, length)
+        if len(data) < length:
+            # The file has shrunk since its size was told: as a stream that ends early, the response is cut.
+            return FileBody(self, [Part(b"", start, length)])
+        self.close()
+        return data
+
+    def parts(self, parts: Sequence[Part]) -> "FileBody":
+        """The body that has several spans of the file. Closes the file when it ends."""
+        return FileBody(self, parts)
+
+
+class FileBody:
+    """Spans of a file and what stands before each of them, as an iterator of pieces.
+
+    It gives never more than was announced, however the file grows. Where the file has become shorter, it
+    ends: the engine then closes the connection, so that the client sees that it hasn't got everything.
+    """
+
+    def __init__(self, file: OpenedFile, parts: Sequence[Part]) -> None:
+        self._file = file
+        self._parts = list(reversed(parts))
+        self._offset = 0
+        self._left = 0
+
+    def __iter__(self) -> "FileBody":
+        return self
+
+    def __next__(self) -> bytes:
+        if self._left:
+            return self._piece()
+        if not self._parts:
+            self.close()
+            raise StopIteration
+        before, self._offset, self._left = self._parts.pop()
+        return before or self._piece()
+
+    def _piece(self) -> bytes:
+        data = self._file.read(self._offset, min(self._left, PIECE))
+        if not data:
+            self.close()
+            raise StopIteration
+        self._offset += len(data)
+        self._left -= len(data)
+        if not self._left and not self._parts:
+            self._file.close()
+        return data
+
+    def close(self) -> None:
+        """Close the file: called at the end, and by the engine when the client has left."""
+        self._parts.clear()
+        self._left = 0
+        self._file.close()
+
+
+def multipartParts(spans: Sequence[Span], size: int, contentType: bytes, boundary: bytes) -> list[Part]:
+    """The parts of a multipart/byteranges body (RFC 9110 section 14.6); the last one is only the end."""
+    parts = [
+        Part(
+            b"\r\n--%b\r\nContent-type: %b\r\nContent-range: %b\r\n\r\n"
+            % (boundary, contentType, contentRange(span, size)),
+            *span,
+        )
+        for span in spans
+    ]
+    return [*parts, Part(b"\r\n--%b--\r\n" % boundary, 0, 0)]
+
+
+def lengthOf(parts: Sequence[Part]) -> int:
+    """The length of a body of these parts."""
+    return sum(len(part.before) + part.length for part in parts)

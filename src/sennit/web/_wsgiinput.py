@@ -1,0 +1,161 @@
+"""The way from the thread of a WSGI application back to the loop, and the request's body the other way."""
+
+import asyncio
+import io
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sennit.internet._reactor_parts import ReactorThreads
+from sennit.web.error import Error
+
+if TYPE_CHECKING:
+    from sennit.web.server import Request
+
+# Bytes on their way from one thread to the other before the faster one waits: what the engine buffers, too.
+QUEUE_LIMIT = 64 << 10
+# A thread that waits for the loop looks this often (seconds) whether there still is one.
+LOOP_CHECK = 5.0
+
+
+class WayBack:
+    """Calls functions in the loop's thread, from any; says whether that will happen."""
+
+    def __init__(self, call: Callable[..., object], loop: asyncio.AbstractEventLoop | None) -> None:
+        self._call = call
+        self.loop = loop
+
+    def __call__(self, function: Callable[..., object], *args: object) -> bool:
+        try:
+            self._call(function, *args)
+        except RuntimeError:
+            if self.isAlive():
+                raise
+            return False
+        return True
+
+    def isAlive(self) -> bool:
+        """False once the loop is closed."""
+        return self.loop is None or not self.loop.is_closed()
+
+
+def chooseWayBack(reactor: Any) -> WayBack:
+    # Not get_running_loop: under a foreign reactor there may be none.
+    loop = asyncio._get_running_loop()
+    if loop is not None and (reactor is None or isinstance(reactor, ReactorThreads)):
+        return WayBack(loop.call_soon_threadsafe, loop)
+    return WayBack(reactor.callFromThread, loop)
+
+
+class BodyRefused(OSError):
+    """The body turned out too large, too slow or malformed; `answer` is what that is answered with.
+
+    An OSError, as applications expect it of a body that can't be read.
+    """
+
+    def __init__(self, answer: Error) -> None:
+        super().__init__(f"the request's body was refused: {answer}")
+        self.answer = answer
+
+
+def inputOf(request: "Request", call: WayBack) -> "io.BytesIO | BodyReader":
+    if request.body_complete and (request.body_length or 0) <= QUEUE_LIMIT:
+        pieces: list[bytes] = []
+        while piece := request.read_body():
+            pieces.append(piece)
+        return io.BytesIO(b"".join(pieces))
+    # With `Expect: 100-continue` the client sends its body once it is asked for: not before the application
+    # reads (RFC 9110 section 10.1.1).
+    waits = b"100-continue" in (request.getHeader(b"expect") or b"").lower()
+    reader = BodyReader(request, call)
+    if not waits:
+        reader.watch()
+    return reader
+
+
+class BodyReader(io.RawIOBase):
+    """A body that is read in another thread while it comes in; buffered by `io.BufferedReader`."""
+
+    def __init__(self, request: "Request", call: WayBack) -> None:
+        super().__init__()
+        self._request = request
+        self._call = call
+        self._changed = threading.Condition()
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        # Whether the loop is going to look for more without being asked.
+        self._watching = False
+        self._isWhole = False
+        self._trouble: OSError | None = None
+        self._current = memoryview(b"")
+
+    # In the loop's thread
+
+    def watch(self) -> None:
+        """Look again when more of the body has come."""
+        self._watching = True
+        self._request.on_body(self._pull)
+
+    def _pull(self) -> None:
+        """Take what has come, as long as there is room for it."""
+        pieces: list[bytes] = []
+        trouble: OSError | None = None
+        piece: bytes | None = None
+        room = QUEUE_LIMIT - self._held
+        try:
+            while room > 0 and (piece := self._request.read_body()):
+                pieces.append(piece)
+                room -= len(piece)
+        except Error as refusal:
+            trouble = BodyRefused(refusal)
+        except OSError as lost:
+            trouble = lost
+        hasRoom = room > 0 and trouble is None
+        with self._changed:
+            self._pieces += pieces
+            self._held += sum(map(len, pieces))
+            self._trouble = trouble
+            self._isWhole = hasRoom and piece == b""
+            self._watching = hasRoom and piece is None
+            watches = self._watching
+            self._changed.notify_all()
+        if watches:
+            self._request.on_body(self._pull)
+
+    # In the application's thread
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for something to be there, and take of it what fits; 0 at the end.
+
+        Raises ConnectionError if the client has left, OSError for a body that is refused.
+        """
+        if not self._current:
+            self._current = memoryview(self._next())
+        size = min(len(buffer), len(self._current))
+        buffer[:size] = self._current[:size]
+        self._current = self._current[size:]
+        return size
+
+    def _next(self) -> bytes:
+        with self._changed:
+            while not self._pieces:
+                if self._trouble is not None:
+                    raise self._trouble
+                if self._isWhole:
+                    return b""
+                if not self._watching:
+                    self._watching = True
+                    if not self._call(self._pull):
+                        self._trouble = ConnectionAbortedError("the server has stopped")
+                        continue
+                self._changed.wait(LOOP_CHECK)
+                if not self._pieces and not self._call.isAlive():
+                    self._trouble = ConnectionAbortedError("the server has stopped")
+            piece = self._pieces.popleft()
+            self._held -= len(piece)
+            return piece
