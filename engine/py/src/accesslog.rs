@@ -79,7 +79,9 @@ impl AccessLog {
         py.detach(|| {
             let mut queue = self.exchange.queue.lock();
             while !queue.closed && (queue.writing || !queue.pending.is_empty()) {
-                self.exchange.written.wait_for(&mut queue, Duration::from_millis(100));
+                self.exchange
+                    .written
+                    .wait_for(&mut queue, Duration::from_millis(100));
             }
         });
     }

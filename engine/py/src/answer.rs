@@ -20,21 +20,33 @@ pub struct Answer {
 }
 
 /// Fields that say how the message is framed: the engine's own business.
-const FRAMING: [&[u8]; 4] = [b"content-length", b"transfer-encoding", b"connection", b"keep-alive"];
+const FRAMING: [&[u8]; 4] = [
+    b"content-length",
+    b"transfer-encoding",
+    b"connection",
+    b"keep-alive",
+];
 
 #[pymethods]
 impl Answer {
     #[new]
     fn new(code: u16, fields: &Bound<'_, PyAny>, body: Py<PyBytes>) -> PyResult<Self> {
         if !(200..=999).contains(&code) {
-            return Err(PyValueError::new_err(format!("{code} can't be a final answer")));
+            return Err(PyValueError::new_err(format!(
+                "{code} can't be a final answer"
+            )));
         }
         let mut map = HeaderMap::default();
         for field in fields.try_iter()? {
             let (name, value) = field?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let name = name_of(&name)?;
-            if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
-                return Err(PyValueError::new_err("an Answer's framing is the engine's business"));
+            if FRAMING
+                .iter()
+                .any(|framing| name.eq_ignore_ascii_case(framing))
+            {
+                return Err(PyValueError::new_err(
+                    "an Answer's framing is the engine's business",
+                ));
             }
             map.add(&name, value_of(&value)?);
         }
@@ -44,7 +56,12 @@ impl Answer {
                 lines.extend_from_slice(piece);
             }
         }
-        Ok(Self { code, fields: map, lines, body })
+        Ok(Self {
+            code,
+            fields: map,
+            lines,
+            body,
+        })
     }
 
     #[getter]

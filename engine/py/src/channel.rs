@@ -28,14 +28,25 @@ impl Channel {
         secure: bool,
     ) -> PyResult<Self> {
         let local = |port| {
-            sennit_net::PeerAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))
+            sennit_net::PeerAddr::V4(std::net::SocketAddrV4::new(
+                std::net::Ipv4Addr::LOCALHOST,
+                port,
+            ))
         };
         let peer = peer.map_or_else(|| Ok(local(0)), address_from)?;
         let host = host.map_or_else(|| Ok(local(80)), address_from)?;
         service.get().admit();
-        let conn = Conn::new(Transport::Memory, service, Weak::new(), 0, (peer, host, secure));
+        let conn = Conn::new(
+            Transport::Memory,
+            service,
+            Weak::new(),
+            0,
+            (peer, host, secure),
+        );
         conn.lock(py).rearm(clock::ticks());
-        Ok(Self { conn: Arc::new(conn) })
+        Ok(Self {
+            conn: Arc::new(conn),
+        })
     }
 
     fn receive(&self, py: Python<'_>, data: &[u8]) {
@@ -60,7 +71,11 @@ impl Channel {
     }
 
     fn tick(&self, py: Python<'_>, seconds: f64) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates"
+        )]
         let ticks = (seconds * 10.0) as u32;
         {
             let mut state = self.conn.lock(py);

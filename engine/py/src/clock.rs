@@ -29,14 +29,24 @@ const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
 
 /// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
 pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]) -> R) -> R {
-    static STOCK: Lock<Stock> = Lock::new(Stock { second: 0, lines: Vec::new() });
+    static STOCK: Lock<Stock> = Lock::new(Stock {
+        second: 0,
+        lines: Vec::new(),
+    });
     let now = seconds();
     let mut stock = STOCK.lock(py);
     if stock.second != now || stock.lines.is_empty() {
         stock.second = now;
         stock.lines.clear();
         let date = sennit_wire::http_date(now);
-        for piece in [b"Server: ", crate::SERVER.as_bytes(), b"\r\nDate: ", &date, b"\r\n", CONTENT_TYPE] {
+        for piece in [
+            b"Server: ",
+            crate::SERVER.as_bytes(),
+            b"\r\nDate: ",
+            &date,
+            b"\r\n",
+            CONTENT_TYPE,
+        ] {
             stock.lines.extend_from_slice(piece);
         }
     }
@@ -62,9 +72,16 @@ pub fn ticks() -> Ticks {
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::Monotonic;
     let now = clock_gettime(clock);
-    let tenths = now.tv_sec.wrapping_mul(10).wrapping_add(now.tv_nsec / 100_000_000);
+    let tenths = now
+        .tv_sec
+        .wrapping_mul(10)
+        .wrapping_add(now.tv_nsec / 100_000_000);
     // Deadlines are compared modulo 2^32, so only differences matter.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ticks wrap")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ticks wrap"
+    )]
     let ticks = tenths as Ticks;
     ticks.wrapping_sub(origin_ticks())
 }
@@ -74,8 +91,15 @@ fn origin_ticks() -> Ticks {
     *BASE.get_or_init(|| {
         origin();
         let now = clock_gettime(ClockId::Monotonic);
-        let tenths = now.tv_sec.wrapping_mul(10).wrapping_add(now.tv_nsec / 100_000_000);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ticks wrap")]
+        let tenths = now
+            .tv_sec
+            .wrapping_mul(10)
+            .wrapping_add(now.tv_nsec / 100_000_000);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "ticks wrap"
+        )]
         let ticks = tenths as Ticks;
         ticks
     })

@@ -24,7 +24,9 @@ impl Connection {
 /// An address as Python's socket module tells it.
 pub fn address<'py>(py: Python<'py>, addr: &PeerAddr) -> PyResult<Bound<'py, PyAny>> {
     Ok(match addr {
-        PeerAddr::V4(v4) => (v4.ip().to_string(), v4.port()).into_pyobject(py)?.into_any(),
+        PeerAddr::V4(v4) => (v4.ip().to_string(), v4.port())
+            .into_pyobject(py)?
+            .into_any(),
         PeerAddr::V6(v6) => (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id())
             .into_pyobject(py)?
             .into_any(),

@@ -89,7 +89,11 @@ fn find<'py>(conn: &Arc<Conn>, request: &Bound<'py, Request>) -> PyResult<Option
     if service.custom_traversal {
         let found = site.call_method1(intern!(py, "getResourceFor"), (request,))?;
         let pending = is_pending(service, &found)?;
-        return Ok(Some(if pending { Found::Pending(found) } else { Found::Resource(found) }));
+        return Ok(Some(if pending {
+            Found::Pending(found)
+        } else {
+            Found::Resource(found)
+        }));
     }
     traverse(service, request, service.root(py)?).map(Some)
 }
@@ -106,7 +110,10 @@ pub fn traverse<'py>(
     loop {
         let over = match &walk {
             Some(walk) => walk.is_over(),
-            None => request.get().path_lists(py).is_none_or(|(_, post)| post.bind(py).is_empty()),
+            None => request
+                .get()
+                .path_lists(py)
+                .is_none_or(|(_, post)| post.bind(py).is_empty()),
         };
         if over {
             break;
@@ -150,15 +157,21 @@ pub fn traverse<'py>(
 
 fn is_leaf(resource: &Bound<'_, PyAny>, known: Option<&Known<'_>>) -> PyResult<bool> {
     match known {
-        Some(Known { leaf: Some(leaf), .. }) => Ok(*leaf),
-        _ => resource.getattr(intern!(resource.py(), "isLeaf"))?.is_truthy(),
+        Some(Known {
+            leaf: Some(leaf), ..
+        }) => Ok(*leaf),
+        _ => resource
+            .getattr(intern!(resource.py(), "isLeaf"))?
+            .is_truthy(),
     }
 }
 
 /// Take the next segment from the lists that the program has.
 fn listed_segment<'py>(request: &Bound<'py, Request>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = request.py();
-    let Some((pre, post)) = request.get().path_lists(py) else { return Ok(None) };
+    let Some((pre, post)) = request.get().path_lists(py) else {
+        return Ok(None);
+    };
     let post = post.bind(py);
     if post.is_empty() {
         return Ok(None);
@@ -174,7 +187,9 @@ fn static_child<'py>(
     known: Option<&Known<'py>>,
     segment: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some(known) = known.filter(|known| known.stock_child) else { return Ok(None) };
+    let Some(known) = known.filter(|known| known.stock_child) else {
+        return Ok(None);
+    };
     match &known.children {
         Some(children) => match children.cast_exact::<PyDict>() {
             Ok(children) => children.get_item(segment),
@@ -213,7 +228,9 @@ fn call_render<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = request.py();
     let function = request.get().with_method(py, |method| {
-        service.profiles.render_function(resource, method, service.stock(py))
+        service
+            .profiles
+            .render_function(resource, method, service.stock(py))
     })?;
     match function {
         Some(function) => call_with_two(&function, resource, request.as_any()),
@@ -228,7 +245,9 @@ pub fn respond(
     resource: Option<&Bound<'_, PyAny>>,
 ) {
     // With its client gone, or its response finished, there is nothing to be done.
-    let Some(conn) = request.get().conn(request.py()) else { return };
+    let Some(conn) = request.get().conn(request.py()) else {
+        return;
+    };
     if let Err(error) = try_respond(&conn, request, result, resource) {
         failed(request, error, resource);
     }
@@ -269,7 +288,9 @@ fn try_respond(
     if is_iterator(result) {
         return crate::source::start(request, result);
     }
-    request.call_method1(intern!(py, "_render_other"), (resource, result)).map(drop)
+    request
+        .call_method1(intern!(py, "_render_other"), (resource, result))
+        .map(drop)
 }
 
 /// Send `bytes` as the whole body; `data` is the object they belong to.
@@ -316,7 +337,10 @@ pub fn failed(request: &Bound<'_, Request>, error: PyErr, resource: Option<&Boun
 /// anything decides. No program code runs: only `children` of resources with stock `getChildWithDefault` are followed.
 pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWish> {
     let py = request.py();
-    let mut wish = BodyWish { streams: false, limit: None };
+    let mut wish = BodyWish {
+        streams: false,
+        limit: None,
+    };
     if service.custom_traversal || request.get().is_asterisk(py) {
         return Ok(wish);
     }
@@ -328,7 +352,9 @@ pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWi
         if is_leaf(&current, known.as_ref())? {
             return Ok(wish);
         }
-        let Some(segment) = segments.next() else { return Ok(wish) };
+        let Some(segment) = segments.next() else {
+            return Ok(wish);
+        };
         match static_child(known.as_ref(), PyBytes::new(py, &segment).as_any())? {
             Some(child) => current = child,
             None => return Ok(wish),
@@ -347,7 +373,11 @@ impl BodyWish {
             if !limit.is_none() {
                 let limit: f64 = limit.extract()?;
                 // A float-to-int cast saturates: infinity is no limit at all.
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturates"
+                )]
                 let bytes = limit.is_finite().then_some(limit as u64);
                 self.limit = Some(bytes);
             }

@@ -50,7 +50,6 @@ pub fn parts(token: u64) -> (Kind, usize) {
         2 => Kind::Connection,
         _ => Kind::Foreign,
     };
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 32 bits")]
     let index = (token & 0xffff_ffff) as usize;
     (kind, index)
 }
@@ -111,7 +110,12 @@ impl Shared {
             }
         };
         if let Some(hook) = hook {
-            let flush = Py::new(py, Flush { shared: Arc::clone(self) });
+            let flush = Py::new(
+                py,
+                Flush {
+                    shared: Arc::clone(self),
+                },
+            );
             let asked = flush.and_then(|flush| hook.call1(py, (flush,)));
             errors::log_if_failed(py, "asking the loop for a turn", asked);
         }
@@ -139,7 +143,11 @@ impl Shared {
     pub fn conn(&self, py: Python<'_>, token: u64) -> Option<Arc<Conn>> {
         let (_, index) = parts(token);
         let state = self.state.lock(py);
-        state.conns.get(index).filter(|conn| conn.token == token).cloned()
+        state
+            .conns
+            .get(index)
+            .filter(|conn| conn.token == token)
+            .cloned()
     }
 
     /// Serve a connected socket.
@@ -162,7 +170,13 @@ impl Shared {
         let added = self.poller.add(&socket, token, Interest::READ);
         let engine: Weak<Self> = Arc::downgrade(self);
         let transport = Transport::Socket(socket);
-        let conn = Arc::new(Conn::new(transport, service, engine, token, (peer, host, false)));
+        let conn = Arc::new(Conn::new(
+            transport,
+            service,
+            engine,
+            token,
+            (peer, host, false),
+        ));
         if let Err(error) = added {
             drop(state);
             return Err(error);
@@ -179,7 +193,13 @@ impl Shared {
     fn conns_of(&self, py: Python<'_>, service: Option<&Py<Service>>) -> Vec<Arc<Conn>> {
         let state = self.state.lock(py);
         let wanted = |conn: &Arc<Conn>| service.is_none_or(|s| s.is(&conn.service));
-        state.conns.iter().map(|(_, conn)| conn).filter(|conn| wanted(conn)).cloned().collect()
+        state
+            .conns
+            .iter()
+            .map(|(_, conn)| conn)
+            .filter(|conn| wanted(conn))
+            .cloned()
+            .collect()
     }
 
     /// Take note that the flush that was asked for is under way.
@@ -210,7 +230,9 @@ pub struct Engine {
 
 fn owned(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
-        return Err(pyo3::exceptions::PyValueError::new_err("not a file descriptor"));
+        return Err(pyo3::exceptions::PyValueError::new_err(
+            "not a file descriptor",
+        ));
     }
     // SAFETY: the caller gives the descriptor up to the engine, as the method's contract says, and it is not negative.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -237,7 +259,9 @@ impl Engine {
             tools: Lock::new(Some(turn::Tools::new())),
             in_turn: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     fn fileno(&self) -> RawFd {
@@ -249,7 +273,11 @@ impl Engine {
         let mut state = self.shared.state.lock(py);
         let entry = state.listeners.vacant_entry();
         let index = entry.key();
-        self.shared.poller.add(listener.fd(), token(Kind::Listener, 0, index), Interest::READ)?;
+        self.shared.poller.add(
+            listener.fd(),
+            token(Kind::Listener, 0, index),
+            Interest::READ,
+        )?;
         entry.insert(Arc::new(Listening { listener, service }));
         Ok(index)
     }
@@ -276,9 +304,14 @@ impl Engine {
     }
 
     fn watch(&self, py: Python<'_>, fd: RawFd, mask: u8) -> PyResult<()> {
-        let interest = Interest { readable: mask & 1 != 0, writable: mask & 2 != 0 };
+        let interest = Interest {
+            readable: mask & 1 != 0,
+            writable: mask & 2 != 0,
+        };
         if fd < 0 {
-            return Err(pyo3::exceptions::PyValueError::new_err("not a file descriptor"));
+            return Err(pyo3::exceptions::PyValueError::new_err(
+                "not a file descriptor",
+            ));
         }
         // SAFETY: the descriptor is the loop's, which keeps it open until it has called `unwatch`; it is borrowed for
         // this call only.
@@ -356,7 +389,10 @@ impl Engine {
     fn tick(&self, py: Python<'_>) -> Option<f64> {
         turn::run_timers(py, &self.shared);
         let state = self.shared.state.lock(py);
-        state.wheel.next_wakeup(Instant::now()).map(|d| d.as_secs_f64())
+        state
+            .wheel
+            .next_wakeup(Instant::now())
+            .map(|d| d.as_secs_f64())
     }
 
     #[pyo3(signature = (service=None))]
@@ -380,19 +416,27 @@ impl Engine {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if self.shared.in_turn.load(Ordering::Relaxed) {
-            return Err(PyRuntimeError::new_err("an engine can't be closed by what it is serving"));
+            return Err(PyRuntimeError::new_err(
+                "an engine can't be closed by what it is serving",
+            ));
         }
         self.abort_connections(py, None);
         let (listeners, hook) = {
             let mut state = self.shared.state.lock(py);
-            (std::mem::take(&mut state.listeners), state.flush_hook.take())
+            (
+                std::mem::take(&mut state.listeners),
+                state.flush_hook.take(),
+            )
         };
         drop((listeners, hook));
         Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.shared.state.visit(|state| visit.call(&state.flush_hook)).unwrap_or(Ok(()))
+        self.shared
+            .state
+            .visit(|state| visit.call(&state.flush_hook))
+            .unwrap_or(Ok(()))
     }
 
     fn __clear__(&self, py: Python<'_>) {

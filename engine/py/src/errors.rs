@@ -11,7 +11,10 @@ use crate::conn::Conn;
 /// `sennit.web.error.Error` with this status.
 pub fn http_error(py: Python<'_>, status: u16) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match CLASS.import(py, "sennit.web.error", "Error").and_then(|class| class.call1((status,))) {
+    match CLASS
+        .import(py, "sennit.web.error", "Error")
+        .and_then(|class| class.call1((status,)))
+    {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }
@@ -63,7 +66,10 @@ pub fn warn_program(py: Python<'_>, text: &str) {
 pub fn tell_client_error(py: Python<'_>, conn: &Conn, status: u16, explanation: &str) {
     let logged = logger(py).and_then(|logger| {
         let peer = conn.peer.to_string();
-        logger.call_method1(intern!(py, "info"), ("%s from %s: %s", status, peer, explanation))
+        logger.call_method1(
+            intern!(py, "info"),
+            ("%s from %s: %s", status, peer, explanation),
+        )
     });
     if let Err(error) = logged {
         error.write_unraisable(py, None);

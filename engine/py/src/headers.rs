@@ -26,19 +26,52 @@ pub struct HeaderMap {
 
 impl Clone for HeaderMap {
     fn clone(&self) -> Self {
-        let copy = |f: &Field| Field { name: f.name.clone(), values: f.values.clone() };
-        Self { fields: self.fields.iter().map(copy).collect() }
+        let copy = |f: &Field| Field {
+            name: f.name.clone(),
+            values: f.values.clone(),
+        };
+        Self {
+            fields: self.fields.iter().map(copy).collect(),
+        }
     }
 }
 
 /// Names whose canonical form is not "capital after each hyphen".
-const IRREGULAR: [&str; 7] =
-    ["Content-MD5", "DNT", "ETag", "P3P", "TE", "WWW-Authenticate", "X-XSS-Protection"];
+const IRREGULAR: [&str; 7] = [
+    "Content-MD5",
+    "DNT",
+    "ETag",
+    "P3P",
+    "TE",
+    "WWW-Authenticate",
+    "X-XSS-Protection",
+];
 /// Names that need no allocation.
 const COMMON: [&str; 24] = [
-    "Accept", "Accept-Encoding", "Accept-Language", "Accept-Ranges", "Allow", "Authorization", "Cache-Control",
-    "Connection", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Cookie", "Date", "Expires",
-    "Host", "Last-Modified", "Location", "Referer", "Server", "Set-Cookie", "Transfer-Encoding", "User-Agent", "Vary",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Accept-Ranges",
+    "Allow",
+    "Authorization",
+    "Cache-Control",
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "Expires",
+    "Host",
+    "Last-Modified",
+    "Location",
+    "Referer",
+    "Server",
+    "Set-Cookie",
+    "Transfer-Encoding",
+    "User-Agent",
+    "Vary",
 ];
 
 /// The canonical form of a header name.
@@ -52,7 +85,11 @@ pub fn canonical(name: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(name.len());
     let mut start = true;
     for b in name {
-        out.push(if start { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() });
+        out.push(if start {
+            b.to_ascii_uppercase()
+        } else {
+            b.to_ascii_lowercase()
+        });
         start = *b == b'-';
     }
     Cow::Owned(out)
@@ -69,18 +106,25 @@ impl HeaderMap {
     }
 
     fn find(&self, name: &[u8]) -> Option<&Field> {
-        self.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name))
+        self.fields
+            .iter()
+            .find(|f| f.name.eq_ignore_ascii_case(name))
     }
 
     fn find_mut(&mut self, name: &[u8]) -> Option<&mut Field> {
-        self.fields.iter_mut().find(|f| f.name.eq_ignore_ascii_case(name))
+        self.fields
+            .iter_mut()
+            .find(|f| f.name.eq_ignore_ascii_case(name))
     }
 
     /// Replace all values of `name`.
     pub fn set(&mut self, name: &[u8], values: SmallVec<[Bytes; 1]>) {
         match self.find_mut(name) {
             Some(field) => field.values = values,
-            None => self.fields.push(Field { name: canonical(name), values }),
+            None => self.fields.push(Field {
+                name: canonical(name),
+                values,
+            }),
         }
     }
 
@@ -98,7 +142,10 @@ impl HeaderMap {
             None => {
                 let mut values = SmallVec::new();
                 values.push(value);
-                self.fields.push(Field { name: canonical(name), values });
+                self.fields.push(Field {
+                    name: canonical(name),
+                    values,
+                });
             }
         }
     }
@@ -147,7 +194,12 @@ pub struct Headers {
 impl Headers {
     /// A Python object around `map`.
     pub fn wrap(py: Python<'_>, map: HeaderMap) -> PyResult<Py<Self>> {
-        Py::new(py, Self { map: Lock::new(map) })
+        Py::new(
+            py,
+            Self {
+                map: Lock::new(map),
+            },
+        )
     }
 
     /// The map itself, locked: no Python call may be made while it is held.
@@ -156,9 +208,7 @@ impl Headers {
     }
 }
 
-fn values_of(
-    values: &Bound<'_, PyAny>,
-) -> PyResult<SmallVec<[Bytes; 1]>> {
+fn values_of(values: &Bound<'_, PyAny>) -> PyResult<SmallVec<[Bytes; 1]>> {
     if values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>() {
         return Err(PyTypeError::new_err(
             "header values must be a sequence of bytes or str, not a single value",
@@ -185,14 +235,13 @@ pub fn name_of<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     }
     static INVALID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let class = INVALID.import(name.py(), "sennit.web._errors", "InvalidHeaderName")?;
-    Err(PyErr::from_value(class.call1((PyBytes::new(name.py(), &bytes),))?))
+    Err(PyErr::from_value(
+        class.call1((PyBytes::new(name.py(), &bytes),))?,
+    ))
 }
 
 /// A `bytes` or, for a `str` key, a `str` object (UTF-8, undecodable bytes as surrogates).
-pub fn in_type_of<'py>(
-    key: &Bound<'py, PyAny>,
-    value: &[u8],
-) -> PyResult<Bound<'py, PyAny>> {
+pub fn in_type_of<'py>(key: &Bound<'py, PyAny>, value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let py = key.py();
     if !key.is_instance_of::<PyString>() {
         return Ok(PyBytes::new(py, value).into_any());
@@ -217,7 +266,9 @@ impl Headers {
                 map.set(&name_of(&name)?, values_of(&values)?);
             }
         }
-        Ok(Self { map: Lock::new(map) })
+        Ok(Self {
+            map: Lock::new(map),
+        })
     }
 
     #[pyo3(name = "setRawHeaders")]
@@ -290,7 +341,9 @@ impl Headers {
 
     #[pyo3(name = "copy")]
     fn copy(&self, py: Python<'_>) -> Self {
-        Self { map: Lock::new(self.lock(py).clone()) }
+        Self {
+            map: Lock::new(self.lock(py).clone()),
+        }
     }
 
     fn __copy__(&self, py: Python<'_>) -> Self {

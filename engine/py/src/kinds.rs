@@ -25,8 +25,12 @@ pub fn call_with_two<'py>(
     let arguments = [first.as_ptr(), second.as_ptr()];
     // SAFETY: both arguments are live for the call; it gives a new reference, or an exception.
     unsafe {
-        let result =
-            ffi::PyObject_Vectorcall(function.as_ptr(), arguments.as_ptr(), arguments.len(), std::ptr::null_mut());
+        let result = ffi::PyObject_Vectorcall(
+            function.as_ptr(),
+            arguments.as_ptr(),
+            arguments.len(),
+            std::ptr::null_mut(),
+        );
         Bound::from_owned_ptr_or_err(function.py(), result)
     }
 }
@@ -53,7 +57,11 @@ pub fn is_only_reference<T>(_py: Python<'_>, reference: &Py<T>) -> bool {
         }
         match (*ffi::Py_TYPE(object)).tp_weaklistoffset {
             0 => true,
-            offset => (*object.cast::<u8>().offset(offset).cast::<*mut ffi::PyObject>()).is_null(),
+            offset => (*object
+                .cast::<u8>()
+                .offset(offset)
+                .cast::<*mut ffi::PyObject>())
+            .is_null(),
         }
     }
 }
@@ -69,7 +77,9 @@ pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 
 /// Whether an object has no attributes of its own, and nobody holds its `__dict__` to give it some later.
 pub fn is_bare(object: &Bound<'_, PyAny>) -> bool {
-    let Ok(own) = own_attributes(object) else { return false };
+    let Ok(own) = own_attributes(object) else {
+        return false;
+    };
     // SAFETY: the dict is alive. The object has one reference to it, and `own` is the other.
     own.is_empty() && unsafe { ffi::Py_REFCNT(own.as_ptr()) } == 2
 }

@@ -30,7 +30,11 @@ pub const SERVER: &str = concat!("Sennit/", env!("CARGO_PKG_VERSION"));
 
 #[pyfunction]
 #[pyo3(signature = (seconds=None))]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float-to-int cast saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float-to-int cast saturates"
+)]
 fn http_date(py: Python<'_>, seconds: Option<f64>) -> Bound<'_, PyBytes> {
     let seconds = seconds.map_or_else(clock::seconds, |s| s.floor() as u64);
     PyBytes::new(py, &sennit_wire::http_date(seconds))
@@ -49,7 +53,9 @@ fn is_token(value: &[u8]) -> bool {
 #[pyfunction]
 fn split_path<'py>(py: Python<'py>, path: &[u8]) -> PyResult<Bound<'py, PyList>> {
     let rest = path.strip_prefix(b"/").unwrap_or(path);
-    let segments = rest.split(|b| *b == b'/').map(|s| PyBytes::new(py, &text::percent_decoded(s)));
+    let segments = rest
+        .split(|b| *b == b'/')
+        .map(|s| PyBytes::new(py, &text::percent_decoded(s)));
     PyList::new(py, segments.collect::<Vec<_>>())
 }
 

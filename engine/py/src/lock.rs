@@ -58,14 +58,23 @@ mod kind {
 
     impl<T> Lock<T> {
         pub const fn new(value: T) -> Self {
-            Self { held: Cell::new(false), value: UnsafeCell::new(value) }
+            Self {
+                held: Cell::new(false),
+                value: UnsafeCell::new(value),
+            }
         }
 
         /// Panics if it is held already: that would be a breach of the rule, and a mutex would hang.
         #[inline]
         pub fn lock(&self, _py: Python<'_>) -> Guard<'_, T> {
-            assert!(!self.held.replace(true), "state is in use further up the stack");
-            Guard { lock: self, in_one_thread: PhantomData }
+            assert!(
+                !self.held.replace(true),
+                "state is in use further up the stack"
+            );
+            Guard {
+                lock: self,
+                in_one_thread: PhantomData,
+            }
         }
 
         /// For the garbage collector's visits, which come without a token.

@@ -53,7 +53,9 @@ pub struct Known<'py> {
 impl Profiles {
     /// None yet.
     pub fn new() -> Self {
-        Self { places: Lock::new((0..PLACES).map(|_| None).collect()) }
+        Self {
+            places: Lock::new((0..PLACES).map(|_| None).collect()),
+        }
     }
 
     /// Use the profile of `object`'s class, made if need be; `None` where nothing can be assumed.
@@ -67,7 +69,11 @@ impl Profiles {
         // SAFETY: the type of a live object is alive; its fields are only read, with the GIL held.
         let (class, version, plain) = unsafe {
             let class = ffi::Py_TYPE(object.as_ptr());
-            (class as usize, (*class).tp_version_tag, has_plain_attributes(class))
+            (
+                class as usize,
+                (*class).tp_version_tag,
+                has_plain_attributes(class),
+            )
         };
         if version == 0 || !plain {
             return Ok(None);
@@ -83,7 +89,11 @@ impl Profiles {
         }
         let profile = Profile::of(&object.get_type(), class, version, stock)?;
         let result = use_it(&profile);
-        let old = self.places.lock(py).get_mut(place).and_then(|slot| slot.replace(profile));
+        let old = self
+            .places
+            .lock(py)
+            .get_mut(place)
+            .and_then(|slot| slot.replace(profile));
         drop(old);
         Ok(Some(result))
     }
@@ -96,19 +106,29 @@ impl Profiles {
     ) -> PyResult<Option<Known<'py>>> {
         let py = object.py();
         let facts = self.with(object, stock, |p| (p.stock_child, p.leaf))?;
-        let Some((stock_child, leaf)) = facts else { return Ok(None) };
+        let Some((stock_child, leaf)) = facts else {
+            return Ok(None);
+        };
         let own = own_attributes(object)?;
         let children = own.get_item(intern!(py, "children"))?;
         // Most resources have nothing else of their own.
         let alone = children.is_some() && own.len() == 1;
         let stock_child =
             stock_child && (alone || !own.contains(intern!(py, "getChildWithDefault"))?);
-        let own_leaf = if alone { None } else { own.get_item(intern!(py, "isLeaf"))? };
+        let own_leaf = if alone {
+            None
+        } else {
+            own.get_item(intern!(py, "isLeaf"))?
+        };
         let leaf = match (own_leaf, leaf) {
             (Some(value), Some(_)) => Some(value.is_truthy()?),
             (_, leaf) => leaf,
         };
-        Ok(Some(Known { children, stock_child, leaf }))
+        Ok(Some(Known {
+            children,
+            stock_child,
+            leaf,
+        }))
     }
 
     /// Whether an object of this class is surely a resource.
@@ -124,12 +144,18 @@ impl Profiles {
         stock: Stock<'_, '_>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = object.py();
-        let Some(index) = METHODS.iter().position(|m| m.as_bytes() == method) else { return Ok(None) };
+        let Some(index) = METHODS.iter().position(|m| m.as_bytes() == method) else {
+            return Ok(None);
+        };
         let found = self.with(object, stock, |p| {
             let function = p.functions.get(index).and_then(Option::as_ref);
-            function.filter(|_| p.stock_render).map(|f| f.bind(py).clone())
+            function
+                .filter(|_| p.stock_render)
+                .map(|f| f.bind(py).clone())
         })?;
-        let Some(function) = found.flatten() else { return Ok(None) };
+        let Some(function) = found.flatten() else {
+            return Ok(None);
+        };
         let own = own_attributes(object)?;
         if own.len() == 1 && own.contains(intern!(py, "children"))? {
             return Ok(Some(function));
@@ -207,7 +233,9 @@ unsafe fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: as the caller promises.
     unsafe {
         (*class).tp_dictoffset != 0
-            && (*class).tp_getattro.is_some_and(|own| std::ptr::fn_addr_eq(own, generic))
+            && (*class)
+                .tp_getattro
+                .is_some_and(|own| std::ptr::fn_addr_eq(own, generic))
     }
 }
 

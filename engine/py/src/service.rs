@@ -66,7 +66,10 @@ impl Service {
 
     /// The functions whose work the engine does itself.
     pub fn stock<'a, 'py>(&'a self, py: Python<'py>) -> Stock<'a, 'py> {
-        Stock { child: self.default_child.bind(py), render: self.default_render.bind(py) }
+        Stock {
+            child: self.default_child.bind(py),
+            render: self.default_render.bind(py),
+        }
     }
 
     /// The resource at the root, as it is now.
@@ -111,7 +114,9 @@ impl Service {
                         new(class, arguments.as_ptr(), std::ptr::null_mut()),
                     )
                     .map(|object| object.cast_into_unchecked::<Request>()),
-                    None => Err(PyTypeError::new_err("the request class cannot be instantiated")),
+                    None => Err(PyTypeError::new_err(
+                        "the request class cannot be instantiated",
+                    )),
                 }
             };
         }

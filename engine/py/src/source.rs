@@ -52,7 +52,9 @@ fn pump(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
         if !state.is_current(request) || state.facts.pumping {
             return;
         }
-        let Some(iterator) = state.waiting.as_ref().and_then(|w| w.iterator.as_ref()) else { return };
+        let Some(iterator) = state.waiting.as_ref().and_then(|w| w.iterator.as_ref()) else {
+            return;
+        };
         let iterator = iterator.clone_ref(py);
         state.facts.pumping = true;
         iterator
@@ -68,7 +70,10 @@ fn pump(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
         Ok(Pause::Yield) => {}
         Err(error) => {
             let old = Request::with_current(request, |state| {
-                state.waiting.as_mut().and_then(|waiting| waiting.iterator.take())
+                state
+                    .waiting
+                    .as_mut()
+                    .and_then(|waiting| waiting.iterator.take())
             });
             drop(old);
             dispatch::failed(request, error, None);
@@ -93,7 +98,10 @@ fn take_chunks(
         }
         let Some(chunk) = chunks.next() else {
             let old = Request::with_current(request, |state| {
-                state.waiting.as_mut().and_then(|waiting| waiting.iterator.take())
+                state
+                    .waiting
+                    .as_mut()
+                    .and_then(|waiting| waiting.iterator.take())
             });
             drop(old);
             finish(request)?;
@@ -108,19 +116,26 @@ fn take_chunks(
 }
 
 fn has_custom_output(request: &Bound<'_, Request>) -> bool {
-    request.get().conn(request.py()).is_some_and(|conn| conn.service.get().custom_output)
+    request
+        .get()
+        .conn(request.py())
+        .is_some_and(|conn| conn.service.get().custom_output)
 }
 
 fn write(request: &Bound<'_, Request>, chunk: &Bound<'_, PyAny>) -> PyResult<()> {
     if has_custom_output(request) {
-        return request.call_method1(intern!(request.py(), "write"), (chunk,)).map(drop);
+        return request
+            .call_method1(intern!(request.py(), "write"), (chunk,))
+            .map(drop);
     }
     output::write(request, chunk)
 }
 
 fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     if has_custom_output(request) {
-        return request.call_method0(intern!(request.py(), "finish")).map(drop);
+        return request
+            .call_method0(intern!(request.py(), "finish"))
+            .map(drop);
     }
     output::finish(request)
 }
@@ -149,12 +164,12 @@ impl Conn {
     pub fn drained(self: &Arc<Self>, py: Python<'_>) {
         let (request, on_drain, producer) = {
             let mut state = self.lock(py);
-            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else { return };
-            let on_drain = state.waiting.as_mut().and_then(|w| w.on_drain.take());
-            let producer = match state.waiting.as_ref().and_then(|w| w.producer.as_ref()) {
-                Some((producer, push)) => Some((producer.clone_ref(py), *push)),
-                None => None,
+            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else {
+                return;
             };
+            let on_drain = state.waiting.as_mut().and_then(|w| w.on_drain.take());
+            let registered = state.waiting.as_ref().and_then(|w| w.producer.as_ref());
+            let producer = registered.map(|(producer, push)| (producer.clone_ref(py), *push));
             (request, on_drain, producer)
         };
         if let Some(callback) = on_drain {

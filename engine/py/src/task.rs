@@ -25,7 +25,13 @@ pub fn start(
     resource: Option<&Bound<'_, PyAny>>,
     cancel_on_disconnect: bool,
 ) -> PyResult<()> {
-    run(request, coroutine, resource, Purpose::Respond, cancel_on_disconnect)
+    run(
+        request,
+        coroutine,
+        resource,
+        Purpose::Respond,
+        cancel_on_disconnect,
+    )
 }
 
 /// Run a traversal that had to wait for a child; what it finds is rendered.
@@ -89,7 +95,8 @@ fn new_task<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "loop"), &event_loop)?;
     keywords.set_item(intern!(py, "eager_start"), true)?;
-    TASK.import(py, "asyncio", "Task")?.call((coroutine,), Some(&keywords))
+    TASK.import(py, "asyncio", "Task")?
+        .call((coroutine,), Some(&keywords))
 }
 
 fn has_eager_tasks(py: Python<'_>) -> bool {
@@ -98,8 +105,13 @@ fn has_eager_tasks(py: Python<'_>) -> bool {
 
 /// Whether the handler of `resource` is cancelled when its client leaves: unless its `cancelOnDisconnect` is false.
 pub fn cancels_on_disconnect(py: Python<'_>, resource: Option<&Py<PyAny>>) -> bool {
-    let Some(resource) = resource else { return true };
-    match resource.bind(py).getattr_opt(intern!(py, "cancelOnDisconnect")) {
+    let Some(resource) = resource else {
+        return true;
+    };
+    match resource
+        .bind(py)
+        .getattr_opt(intern!(py, "cancelOnDisconnect"))
+    {
         Ok(Some(wish)) => wish.is_truthy().unwrap_or(true),
         Ok(None) => true,
         Err(error) => {
@@ -151,7 +163,10 @@ impl TaskDone {
         let py = task.py();
         let request = self.request.bind(py);
         let old = Request::with_current(request, |state| {
-            state.waiting.as_mut().and_then(|waiting| waiting.task.take())
+            state
+                .waiting
+                .as_mut()
+                .and_then(|waiting| waiting.task.take())
         });
         drop(old);
         let resource = self.resource.as_ref().map(|r| r.bind(py));

@@ -62,8 +62,10 @@ fn encode<'a>(
             if text.is_ascii() {
                 return Ok(Cow::Borrowed(text.as_bytes()));
             }
-            let bytes: Option<Vec<u8>> =
-                text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+            let bytes: Option<Vec<u8>> = text
+                .chars()
+                .map(|c| u8::try_from(u32::from(c)).ok())
+                .collect();
             bytes.map(Cow::Owned).ok_or_else(|| {
                 PyValueError::new_err(format!("{what} has a character outside of ISO-8859-1"))
             })
@@ -82,7 +84,7 @@ pub fn type_name(object: &Bound<'_, PyAny>) -> String {
 /// `value` with each run of CR, LF and NUL made one space: such bytes never leave in a header (RFC 9110 section 5.5).
 pub fn harmless(value: &[u8]) -> Cow<'_, [u8]> {
     let bad = |b: &u8| matches!(b, b'\r' | b'\n' | 0);
-    if !value.iter().any(|b| bad(b)) {
+    if !value.iter().any(bad) {
         return Cow::Borrowed(value);
     }
     let mut out = Vec::with_capacity(value.len());
@@ -125,5 +127,7 @@ pub fn percent_decoded(segment: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|d| u8::try_from(d).ok())
 }

@@ -54,7 +54,9 @@ pub struct Done {
 
 /// Wait for up to `timeout` and serve what is ready. A turn within a turn (a handler that runs the loop) does nothing.
 pub fn run(py: Python<'_>, shared: &Arc<Shared>, timeout: Option<Duration>) -> PyResult<Done> {
-    let Some(mut tools) = shared.tools.lock(py).take() else { return Ok(Done::default()) };
+    let Some(mut tools) = shared.tools.lock(py).take() else {
+        return Ok(Done::default());
+    };
     let waited = wait(py, shared, &mut tools.events, timeout);
     let mut done = Done::default();
     if matches!(waited, Ok(Woken::Ready(_))) {
@@ -123,10 +125,19 @@ fn serve_batch(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &m
 }
 
 fn note_foreign(py: Python<'_>, shared: &Shared, index: usize, event: Readiness, done: &mut Done) {
-    let Ok(fd) = RawFd::try_from(index) else { return };
-    let known = shared.state.lock(py).foreign.iter().find(|(f, _)| *f == fd).map(|(_, mask)| *mask);
+    let Ok(fd) = RawFd::try_from(index) else {
+        return;
+    };
+    let known = shared
+        .state
+        .lock(py)
+        .foreign
+        .iter()
+        .find(|(f, _)| *f == fd)
+        .map(|(_, mask)| *mask);
     let Some(wanted) = known else { return };
-    let ready = u8::from(event.readable || event.hangup) | u8::from(event.writable || event.hangup) << 1;
+    let ready =
+        u8::from(event.readable || event.hangup) | u8::from(event.writable || event.hangup) << 1;
     if ready & wanted != 0 {
         done.foreign.push((fd, ready & wanted));
     }
@@ -193,10 +204,21 @@ fn accept(py: Python<'_>, shared: &Arc<Shared>, index: usize, listening: &Arc<Li
 
 /// Descriptors or memory have run out: leave the socket alone for a moment.
 fn rest(py: Python<'_>, shared: &Arc<Shared>, index: usize, listening: &Listening) {
-    errors::warn_program(py, "accepting connections failed (too many open files?); resting for a moment");
+    errors::warn_program(
+        py,
+        "accepting connections failed (too many open files?); resting for a moment",
+    );
     let token = token(Kind::Listener, 0, index);
-    if shared.poller.modify(listening.listener.fd(), token, Interest::NONE).is_ok() {
-        shared.state.lock(py).resting.push((index, Instant::now() + REST));
+    if shared
+        .poller
+        .modify(listening.listener.fd(), token, Interest::NONE)
+        .is_ok()
+    {
+        shared
+            .state
+            .lock(py)
+            .resting
+            .push((index, Instant::now() + REST));
     }
 }
 
@@ -204,15 +226,25 @@ fn end_rests(py: Python<'_>, shared: &Arc<Shared>) {
     let rested: Vec<usize> = {
         let mut state = shared.state.lock(py);
         let now = Instant::now();
-        let (rested, resting) = state.resting.drain(..).partition(|(_, until)| *until <= now);
+        let (rested, resting) = state
+            .resting
+            .drain(..)
+            .partition(|(_, until)| *until <= now);
         state.resting = resting;
-        rested.into_iter().map(|(index, _): (usize, Instant)| index).collect()
+        rested
+            .into_iter()
+            .map(|(index, _): (usize, Instant)| index)
+            .collect()
     };
     for index in rested {
         let listening = shared.state.lock(py).listeners.get(index).cloned();
         if let Some(listening) = listening {
             // If this fails the socket is gone, and so is its watch.
-            let _ = shared.poller.modify(listening.listener.fd(), token(Kind::Listener, 0, index), Interest::READ);
+            let _ = shared.poller.modify(
+                listening.listener.fd(),
+                token(Kind::Listener, 0, index),
+                Interest::READ,
+            );
         }
     }
 }
@@ -241,7 +273,9 @@ pub fn run_timers(py: Python<'_>, shared: &Arc<Shared>) {
         end_rests(py, shared);
     }
     for token in due {
-        let Some(conn) = shared.conn(py, token) else { continue };
+        let Some(conn) = shared.conn(py, token) else {
+            continue;
+        };
         guarded(py, &conn, || {
             if let Some(at) = conn.on_timer(py, now) {
                 shared.schedule(py, token, at);

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,11 +27,12 @@ class Part(NamedTuple):
 class OpenedFile:
     """A regular file that is open, and what was true of it then."""
 
-    __slots__ = ("_descriptor", "info")
+    __slots__ = ("_descriptor", "_path", "info")
 
     def __init__(self, path: str) -> None:
         """Raises OSError, also for what isn't a regular file."""
         self._descriptor = -1
+        self._path = path
         # Not blocking: opening a pipe would wait until somebody writes to it.
         self._descriptor = os.open(path, _FLAGS)
         self.info = os.fstat(self._descriptor)
@@ -73,11 +75,82 @@ class OpenedFile:
             # The file has shrunk since its size was told: as a stream that ends early, the response is cut.
             return FileBody(self, [Part(b"", start, length)])
         self.close()
+        if length == self.info.st_size:
+            _keep(self._path, self.info, data)
         return data
 
     def parts(self, parts: Sequence[Part]) -> "FileBody":
         """The body that has several spans of the file. Closes the file when it ends."""
         return FileBody(self, parts)
+
+
+class KeptFile:
+    """A small file whose content is in memory, to be used as an `OpenedFile`."""
+
+    __slots__ = ("_data", "info")
+
+    def __init__(self, info: os.stat_result, data: bytes) -> None:
+        self.info = info
+        self._data = data
+
+    def close(self) -> None:
+        """Nothing to be closed."""
+
+    def body(self, start: int, length: int) -> bytes:
+        """One span of the file."""
+        return self._data[start : start + length]
+
+    def parts(self, parts: Sequence[Part]) -> bytes:
+        """Several spans, each after what is before it."""
+        return b"".join(part.before + self.body(part.start, part.length) for part in parts)
+
+
+# Contents by path, the oldest first. To look whether a file is still what it was takes one system call, to open
+# and read it again takes five, and twice the time of all the rest.
+_kept: dict[str, KeptFile] = {}
+_keptBytes = 0
+_MAX_KEPT_BYTES = 8 << 20
+# What each one costs besides its content.
+_KEPT_OVERHEAD = 1 << 10
+# File systems tell times in steps, up to two seconds long. A file that has changed just now may change again
+# without a sign, so only one that has been left alone for longer is kept.
+_SETTLED = 3.0
+
+
+def keptFile(path: str, seen: os.stat_result) -> KeptFile | None:
+    """The content of the file `seen` at `path`, if it is in memory and nothing has changed since."""
+    kept = _kept.get(path)
+    if kept is None:
+        return None
+    info = kept.info
+    if (
+        info.st_mtime_ns == seen.st_mtime_ns
+        and info.st_ctime_ns == seen.st_ctime_ns
+        and info.st_size == seen.st_size
+        and info.st_ino == seen.st_ino
+        and info.st_dev == seen.st_dev
+    ):
+        return kept
+    _drop(path)
+    return None
+
+
+def _keep(path: str, info: os.stat_result, data: bytes) -> None:
+    global _keptBytes
+    if time.time() - max(info.st_ctime, info.st_mtime) < _SETTLED:
+        return
+    _drop(path)
+    _kept[path] = KeptFile(info, data)
+    _keptBytes += len(data) + _KEPT_OVERHEAD
+    while _keptBytes > _MAX_KEPT_BYTES:
+        _drop(next(iter(_kept)))
+
+
+def _drop(path: str) -> None:
+    global _keptBytes
+    kept = _kept.pop(path, None)
+    if kept is not None:
+        _keptBytes -= kept.info.st_size + _KEPT_OVERHEAD
 
 
 class FileBody:

@@ -4,7 +4,7 @@ import os
 import re
 
 # On every system: empty, this directory, the one above, and what separates names there or elsewhere.
-_NEVER = re.compile(r"\.{0,2}|.*[/\\\x00].*", re.DOTALL)
+_NEVER = re.compile(r"\.{0,2}\Z|[^/\\\x00]*[/\\\x00]")
 
 # On Windows: devices, which every directory seems to have, with any extension; drives and streams; control
 # characters and wildcards; a dot or blank at the end, which is dropped there, so that it is another name.
@@ -20,7 +20,7 @@ def isSafeName(name: str, windows: bool = os.name == "nt") -> bool:
 
     A backslash is refused everywhere, so that no address means one thing here and another thing elsewhere.
     """
-    if _NEVER.fullmatch(name) is not None:
+    if _NEVER.match(name) is not None:
         return False
     return not windows or _NEVER_ON_WINDOWS.fullmatch(name) is None
 

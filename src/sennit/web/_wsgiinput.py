@@ -69,7 +69,7 @@ def inputOf(request: "Request", call: WayBack) -> "io.BytesIO | BodyReader":
     # reads (RFC 9110 section 10.1.1).
     waits = b"100-continue" in (request.getHeader(b"expect") or b"").lower()
     reader = BodyReader(request, call)
-    if not waits:
+    if not waits and not request.body_complete:
         reader.watch()
     return reader
 

@@ -5,7 +5,7 @@ The form follows the request's `Accept`: HTML, problem details in JSON (RFC 9457
 is escaped, and a site can put its own page in place of any of them (`Site.errorPages`).
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sennit._engine import Answer
 from sennit.web._negotiate import HTML, PROBLEM, TEXT, preferredForm
@@ -27,6 +27,10 @@ def _fieldsFor(form: bytes) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
+# How many answers a page finds by `Accept` as it came, and the longest such value: clients choose them.
+_MOST_KEPT = 32
+_LONGEST_KEPT = 512
+
 _CONTENT_TYPES = {HTML: HTML + b"; charset=utf-8", PROBLEM: PROBLEM, TEXT: TEXT + b"; charset=utf-8"}
 
 
@@ -37,18 +41,13 @@ class ErrorPageResource(Resource):
     # It answers for everything below it, so there is nothing to walk to, unless children are put there.
     isLeaf = True
 
-    code: int
-    brief: str
-    detail: str
-    # By form, and by the values of `Accept` that say no more than the form does (None: there is none).
-    _answers: dict[bytes | None, Answer]
-
     def __init__(self, code: int, brief: str, detail: str) -> None:
         super().__init__()
         self.code = int(code)
         self.brief = brief
         self.detail = detail
-        self._answers = {}
+        # By form and, for the values of `Accept` that came first, by these too (None: no such header).
+        self._answers: dict[bytes | None, Answer] = {}
 
     def putChild(self, path: bytes | str, child: "ResourceLike") -> None:
         """Serve `child` below this page, which goes on to answer for everything else there."""
@@ -61,26 +60,31 @@ class ErrorPageResource(Resource):
 
     def render(self, request: "Request") -> Any:
         """Answer with the page, or with the one that the site has for this code."""
-        replacements = getattr(request.site, "errorPages", None)
-        if replacements:
-            replacement = replacements.get(self.code, replacements.get(None, replacements.get(0)))
-            if replacement is not None and replacement is not self:
-                return self._replaced(replacement, request)
-        return self.renderOwn(request)
+        # Scanners of a site get little else than pages: as little is done here as can be.
+        try:
+            replacements = request.site.errorPages
+        except AttributeError:
+            replacements = None
+        if not replacements:
+            return self.renderOwn(request)
+        replacement = replacements.get(self.code, replacements.get(None, replacements.get(0)))
+        if replacement is None or replacement is self:
+            return self.renderOwn(request)
+        return self._replaced(replacement, request)
 
     def renderOwn(self, request: "http.Request") -> Answer:
         """Answer with this page, whatever the site has."""
         accept: bytes | None = request.getHeader(b"accept")
         answer = self._answers.get(accept)
-        return self._answerIn(preferredForm(accept)) if answer is None else answer
+        return self._answerTo(accept) if answer is None else answer
 
-    def _answerIn(self, form: bytes) -> Answer:
+    def _answerTo(self, accept: bytes | None) -> Answer:
+        form = preferredForm(accept)
         answer = self._answers.get(form)
         if answer is None:
             answer = self._answers[form] = Answer(self.code, _fieldsFor(form), self._makeBody(form))
-            if form is HTML:
-                # What most clients say: nothing, or that anything will do.
-                self._answers[None] = self._answers[b"*/*"] = answer
+        if len(self._answers) < _MOST_KEPT and (accept is None or len(accept) <= _LONGEST_KEPT):
+            self._answers[accept] = answer
         return answer
 
     def _makeBody(self, form: bytes) -> bytes:
@@ -126,18 +130,15 @@ class ErrorPageResource(Resource):
         return replacement(request, self.code, self.brief, self.detail)
 
 
-class NoSuchChild(ErrorPageResource):
-    """The 404 page that the default `Resource.getChild` makes: a new one each time, so that what a program
-    does to it stays with its request, but with answers that all of them share."""
+class SharedPage(ErrorPageResource):
+    """A page that many resources have in common: nobody's to put children below."""
 
-    code = 404
-    brief = "No Such Resource"
-    detail = "Sorry. No luck finding that resource."
-    _answers: ClassVar[dict[bytes | None, Answer]] = {}
-
-    def __init__(self) -> None:
-        # Called for every address that doesn't exist: no more than what a resource must have.
-        self.children = {}
+    def putChild(self, path: bytes | str, child: "ResourceLike") -> None:
+        """Raises RuntimeError: what is put here for one address would be found below others."""
+        raise RuntimeError(
+            f"this {self.code} page is shared by all resources: put {child!r} below a page of its own, as "
+            "sennit.web.pages.notFound() makes one"
+        )
 
 
 def errorPage(code: int, brief: str, detail: str) -> Resource:
@@ -151,7 +152,7 @@ def errorPage(code: int, brief: str, detail: str) -> Resource:
 
 
 def notFound(
-    brief: str = NoSuchChild.brief, message: str = NoSuchChild.detail
+    brief: str = "No Such Resource", message: str = "Sorry. No luck finding that resource."
 ) -> Resource:
     """A page with the code 404."""
     return ErrorPageResource(404, brief, message)

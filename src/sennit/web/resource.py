@@ -1,6 +1,6 @@
 """The tree that a site serves: each path segment is answered by a child of the resource before it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
@@ -75,8 +75,8 @@ class Resource:
 
     def getChild(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Make or find the child for a segment (bytes, unquoted) that has no static child. Default: a 404
-        page."""
-        return _noSuchChild() if _noSuchChild is not None else _firstNoSuchChild()
+        page, the same for all; nothing can be put below it."""
+        return _notFoundPage if _notFoundPage is not None else _makeNotFoundPage()
 
     def getChildWithDefault(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Return the static child for a segment or else what `getChild` gives."""
@@ -166,17 +166,17 @@ def allowedMethodsOf(resource: Any) -> list[bytes]:
     return sorted(name.encode("latin-1") for name in names)
 
 
-_noSuchChild: Callable[[], Resource] | None = None
+# The page for every child that there isn't, made when it is first needed.
+_notFoundPage: Resource | None = None
 
 
-def _firstNoSuchChild() -> Resource:
-    """The page for a child that there isn't, made by a class that has to be loaded first."""
-    global _noSuchChild
+def _makeNotFoundPage() -> Resource:
+    global _notFoundPage
     # Imported when needed: pages are resources themselves.
-    from sennit.web.pages import NoSuchChild
+    from sennit.web.pages import SharedPage
 
-    _noSuchChild = NoSuchChild
-    return NoSuchChild()
+    _notFoundPage = SharedPage(404, "No Such Resource", "Sorry. No luck finding that resource.")
+    return _notFoundPage
 
 
 def _segment(path: bytes | str) -> bytes:

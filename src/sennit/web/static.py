@@ -14,7 +14,7 @@ from sennit.python.components import Componentized
 from sennit.python.filepath import FilePath
 from sennit.web import http
 from sennit.web._static_asis import ASISProcessor
-from sennit.web._static_body import OpenedFile, Part, lengthOf, multipartParts
+from sennit.web._static_body import KeptFile, OpenedFile, Part, keptFile, lengthOf, multipartParts
 from sennit.web._static_listing import DirectoryLister, formatFileSize
 from sennit.web._static_names import isDangerous, isSafeName, isWithin, look
 from sennit.web._static_producers import (
@@ -163,7 +163,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             return self._index()
         if not isSafeName(name):
             return self.childNotFound
-        found = os.path.join(self.path, name)
+        found = f"{self.path.rstrip(os.sep)}{os.sep}{name}"
         info = self._look(found)
         if info is None:
             if not self.ignoredExts:
@@ -214,7 +214,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         """The resource for a path in this directory: of the same class, with the same attributes. A subclass
         whose constructor takes other arguments must override this."""
         cls = self.__class__
-        if cls.__init__ is File.__init__ and os.path.isabs(path):
+        if cls.__init__ is File.__init__ and path[:1] == os.sep:
             # As the constructor would do, at a fraction of its cost: this is done for each request.
             child = cls.__new__(cls)
             child.path = path
@@ -302,7 +302,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
                 if coding != IDENTITY:
                     path, info = variants[coding]
                     encoding = coding
-        file = self._open(path, info)
+        file = keptFile(path, info) or self._open(path, info)
         try:
             return self._answer(request, file, encoding)
         except BaseException:
@@ -322,7 +322,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             info = again
         raise FileNotFoundError(path)
 
-    def _answer(self, request: "Request", file: OpenedFile, encoding: str | None) -> Any:
+    def _answer(self, request: "Request", file: OpenedFile | KeptFile, encoding: str | None) -> Any:
         info = file.info
         # Not later than now, which a client could not make sense of (RFC 9110 section 8.8.2.1).
         modified = min(int(info.st_mtime), int(time.time()))

@@ -5,8 +5,7 @@
     root = WSGIResource(reactor, pool, application)
 
 The application runs in a thread of the pool and everything that concerns the request runs in the event
-loop's: the two meet in `_InThread` and in
-`_wsgiinput.BodyReader`, and nowhere else. Bodies are streamed both ways; the
+loop's: the two meet in `_InThread` and in `_wsgiinput`, and nowhere else. Bodies are streamed both ways; the
 side that is faster waits for the other.
 """
 
@@ -96,12 +95,12 @@ class WSGIResource(Resource):
 
     def _wakePool(self) -> None:
         pool = self._threadpool
-        if getattr(pool, "joined", False):
-            # It takes no more calls, and the client would wait for ever.
-            raise Error(503)
         if getattr(pool, "started", True) is False and isinstance(self._reactor, ReactorThreads):
             # The reactor starts its own pool when it is asked for it while a loop runs.
             self._reactor.getThreadPool()
+        if getattr(pool, "joined", False):
+            # It takes no more calls, and the client would wait for ever.
+            raise Error(503)
 
     def _renderHere(self, request: "Request", environ: Environ) -> Any:
         # Without streamsBody the body is all there, as a file.

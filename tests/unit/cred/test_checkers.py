@@ -13,8 +13,7 @@ from sennit.cred.checkers import FilePasswordDB, InMemoryUsernamePasswordDatabas
 from sennit.cred.credentials import UsernamePassword
 from sennit.cred.error import UnauthorizedLogin
 from sennit.internet.defer import succeed
-
-from .outcomes import avatarIdOf
+from tests.unit.cred.outcomes import avatarIdOf
 
 
 class Counting:

@@ -1,4 +1,4 @@
-"""Files made by htpasswd: which entries are taken, and that passwords are hashed in threads, and not in vain."""
+"""Files made by htpasswd: which entries are taken, and when and where passwords are hashed."""
 
 import asyncio
 import os
@@ -14,16 +14,15 @@ from sennit.cred._htpasswd import apr1
 from sennit.cred.checkers import HtpasswdFile
 from sennit.cred.credentials import IUsernamePassword, UsernamePassword
 from sennit.cred.error import UnauthorizedLogin
-
-from .outcomes import avatarIdOf
+from tests.unit.cred.outcomes import avatarIdOf
 
 SALT = b"$2b$04$abcdefghijklmnopqrstuu"
 SECRET = bcrypt.hashpw(b"secret", SALT).replace(b"$2b$", b"$2y$")
 # `openssl passwd -apr1 -salt` made these.
 APR1 = {
-    (b"secret", b"abcdefgh"): b"$apr1$abcdefgh$/hqCXKBjmNdJzlmP7FQSI0",
-    (b"", b"x"): b"$apr1$x$tzLpkyh2k.FbYO3dyyXWx1",
-    (b"a password of more than sixteen bytes", b"12345678"): b"$apr1$12345678$lVJUSq9zFtl0HHWcLzgVf.",
+    (b"secret", b"abcdefgh"): b"$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/",
+    (b"", b"x"): b"$apr1$x$tMwYqBfQwi3FYAr0aJc8M/",
+    (b"a password of more than sixteen bytes", b"12345678"): b"$apr1$12345678$JGzV.nxBNyP84/zq0Btaq0",
 }
 SHA = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
 

@@ -10,11 +10,10 @@ from sennit.cred.credentials import Anonymous, IAnonymous, IUsernamePassword, Us
 from sennit.cred.error import LoginDenied, LoginFailed, Unauthorized, UnauthorizedLogin, UnhandledCredentials
 from sennit.cred.portal import IRealm, Portal
 from sennit.internet.defer import Deferred, fail, succeed
+from tests.unit.cred.outcomes import outcomeOf
 
-from .outcomes import outcomeOf
 
-
-class IDesk(Interface):
+class IDesk(Interface):  # type: ignore[misc]
     """What avatars are in these tests."""
 
 

@@ -146,8 +146,9 @@ impl Conn {
                 }
                 Next::News => self.tell_reader(py),
                 Next::WriteTo(file, piece) => {
-                    let written =
-                        file.bind(py).call_method1(intern!(py, "write"), (PyBytes::new(py, &piece),));
+                    let written = file
+                        .bind(py)
+                        .call_method1(intern!(py, "write"), (PyBytes::new(py, &piece),));
                     if let Err(error) = written {
                         self.fail_current(py, error);
                     }
@@ -191,8 +192,20 @@ impl Conn {
         service.request_began();
         {
             let mut state = self.lock(py);
-            let Facts { busy, queued, ended, .. } = state.facts;
-            state.facts = Facts { busy, queued, ended, owes_continue, close_after, ..Facts::default() };
+            let Facts {
+                busy,
+                queued,
+                ended,
+                ..
+            } = state.facts;
+            state.facts = Facts {
+                busy,
+                queued,
+                ended,
+                owes_continue,
+                close_after,
+                ..Facts::default()
+            };
             state.responder = Some(Responder::new(facts));
             state.request = Some(request.clone().unbind());
             state.body_received = 0;
@@ -221,7 +234,10 @@ impl Conn {
         };
         let settings = self.service.get().settings();
         let limit = wish.limit.unwrap_or(settings.max_body);
-        if declared.zip(limit).is_some_and(|(length, limit)| length > limit) {
+        if declared
+            .zip(limit)
+            .is_some_and(|(length, limit)| length > limit)
+        {
             return self.fail_current(py, errors::http_error(py, 413));
         }
         self.lock(py).receiver.set_body_limit(limit);
@@ -272,7 +288,9 @@ impl Conn {
     fn complete(self: &Arc<Self>, py: Python<'_>) {
         let (request, body, dispatched) = {
             let mut state = self.lock(py);
-            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else { return };
+            let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else {
+                return;
+            };
             let dispatched = state.facts.dispatched;
             let body = match std::mem::replace(&mut state.sink, Sink::Nothing) {
                 Sink::Memory(bytes) => Body::Memory(bytes),
@@ -310,7 +328,11 @@ impl Conn {
 
     /// The program's reader of the body, if one waits, may look again.
     pub fn tell_reader(&self, py: Python<'_>) {
-        let callback = self.lock(py).waiting.as_mut().and_then(|w| w.on_body.take());
+        let callback = self
+            .lock(py)
+            .waiting
+            .as_mut()
+            .and_then(|w| w.on_body.take());
         if let Some(callback) = callback {
             errors::call(py, "a body callback", callback.bind(py));
         }
@@ -342,7 +364,10 @@ impl Conn {
             if state.facts.dispatched {
                 state.sink = Sink::Refused(status);
             }
-            state.request.as_ref().map(|r| (r.clone_ref(py), state.facts.dispatched))
+            state
+                .request
+                .as_ref()
+                .map(|r| (r.clone_ref(py), state.facts.dispatched))
         };
         errors::tell_client_error(py, self, status, explanation);
         match current {
@@ -368,7 +393,10 @@ impl Conn {
             if matches!(state.transport, Transport::Closed) {
                 return;
             }
-            let dropped = (state.request.take(), std::mem::replace(&mut state.sink, Sink::Nothing));
+            let dropped = (
+                state.request.take(),
+                std::mem::replace(&mut state.sink, Sink::Nothing),
+            );
             let mut responder = Responder::new(RequestFacts {
                 version: Version::Http11,
                 head_method: false,

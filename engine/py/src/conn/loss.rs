@@ -157,7 +157,9 @@ fn end_waiting(request: &Bound<'_, Request>, waiting: Waiting) {
         errors::call(py, "a request's callback", callback.bind(py));
     }
     if let Some(task) = &waiting.task {
-        if !waiting.uncancellable && crate::task::cancels_on_disconnect(py, waiting.resource.as_ref()) {
+        if !waiting.uncancellable
+            && crate::task::cancels_on_disconnect(py, waiting.resource.as_ref())
+        {
             let cancel = task.bind(py).getattr(intern!(py, "cancel"));
             match cancel {
                 Ok(cancel) => errors::call(py, "cancelling a handler", &cancel),

@@ -64,7 +64,10 @@ pub struct Waiting {
 
 /// What is true of a connection now.
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub struct Facts {
     /// Input is being worked through further up the stack: whoever comes in between only leaves word.
     pub busy: bool,
@@ -170,7 +173,15 @@ impl Conn {
             send_mark: None,
             window_start: 0,
         };
-        Self { state: Lock::new(state), service, engine, token, peer, host, secure }
+        Self {
+            state: Lock::new(state),
+            service,
+            engine,
+            token,
+            peer,
+            host,
+            secure,
+        }
     }
 
     /// The state, locked. See the module's rule.
@@ -206,7 +217,9 @@ impl State {
 
     /// Whether a request is current and is `request`.
     pub fn is_current(&self, request: &Bound<'_, Request>) -> bool {
-        self.request.as_ref().is_some_and(|r| r.as_ptr() == request.as_ptr())
+        self.request
+            .as_ref()
+            .is_some_and(|r| r.as_ptr() == request.as_ptr())
     }
 
     /// Whether input may be taken from the peer at all: a program that is slow to read its body, or a client that
@@ -221,7 +234,8 @@ impl State {
             return false;
         }
         let waits = self.facts.backlog || (self.request.is_some() && self.facts.body_complete);
-        !(waits && self.input.len() >= READ_AHEAD) && !self.sink.is_full(self.settings.high_water)
+        let enough = waits && self.input.len() >= READ_AHEAD;
+        !enough && !self.sink.is_full(self.settings.high_water)
     }
 
     /// Whether whoever fills the body has to stop: enough is waiting, or nothing will ever go out again.

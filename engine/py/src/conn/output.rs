@@ -75,7 +75,9 @@ impl State {
         length: Option<u64>,
     ) {
         let close = plan.last || self.facts.close_after || self.body_is_too_much_to_drain();
-        let Some(responder) = self.responder.as_mut() else { return };
+        let Some(responder) = self.responder.as_mut() else {
+            return;
+        };
         let typed = length != Some(0) && !matches!(response.code, 204 | 304);
         let (out, code, reason) = (self.out.tail(), response.code, response.reason());
         let framed = match (headers, &plan.default_type) {
@@ -91,7 +93,8 @@ impl State {
                 let mut fields: SmallVec<[(&[u8], &[u8]); 12]> = SmallVec::new();
                 match headers {
                     Some(headers) => fields.extend(headers.iter()),
-                    None => fields.extend([(&b"Server"[..], crate::SERVER.as_bytes()), (b"Date", &date)]),
+                    None => fields
+                        .extend([(&b"Server"[..], crate::SERVER.as_bytes()), (b"Date", &date)]),
                 }
                 match &plan.default_type {
                     DefaultType::Html if typed => fields.push((b"Content-Type", b"text/html")),
@@ -115,20 +118,35 @@ impl State {
             // next request begins.
             return true;
         }
-        self.receiver.body_remaining().is_some_and(|left| left > self.settings.max_drain)
+        self.receiver
+            .body_remaining()
+            .is_some_and(|left| left > self.settings.max_drain)
     }
 
     /// Frame body bytes into the output. A large `bytes` object is sent from where it is.
     pub fn emit_data(&mut self, data: &[u8], owner: Option<PyBackedBytes>) -> Wrote {
-        let Some(responder) = self.responder.as_mut() else { return Wrote::Dropped };
-        let Some(owner) = owner else { return responder.data(self.out.tail(), data) };
+        let Some(responder) = self.responder.as_mut() else {
+            return Wrote::Dropped;
+        };
+        let Some(owner) = owner else {
+            return responder.data(self.out.tail(), data);
+        };
         let span = responder.frame_data(self.out.tail(), data.len());
         if span.take == 0 {
-            return if data.is_empty() { Wrote::All } else { Wrote::Dropped };
+            return if data.is_empty() {
+                Wrote::All
+            } else {
+                Wrote::Dropped
+            };
         }
-        self.out.push_shared(Bytes::from_owner(owner).slice(..span.take));
+        self.out
+            .push_shared(Bytes::from_owner(owner).slice(..span.take));
         self.out.tail().extend_from_slice(span.suffix);
-        if span.take < data.len() { Wrote::Overrun } else { Wrote::All }
+        if span.take < data.len() {
+            Wrote::Overrun
+        } else {
+            Wrote::All
+        }
     }
 
     /// End the response: the connection is free for the next one, or ends.
@@ -163,12 +181,19 @@ impl State {
             }
         }
         let waiting = self.waiting.take();
-        Some(Ended { request, waiting, sink, short })
+        Some(Ended {
+            request,
+            waiting,
+            sink,
+            short,
+        })
     }
 
     /// Send what waits. Returns false if the connection has failed.
     pub fn flush(&mut self) -> bool {
-        let Transport::Socket(socket) = &self.transport else { return true };
+        let Transport::Socket(socket) = &self.transport else {
+            return true;
+        };
         if self.out.is_empty() {
             self.facts.send_stalled = false;
             return true;
@@ -200,7 +225,10 @@ impl State {
     }
 
     fn wanted_interest(&self) -> Interest {
-        Interest { readable: self.wants_input(), writable: self.facts.send_stalled }
+        Interest {
+            readable: self.wants_input(),
+            writable: self.facts.send_stalled,
+        }
     }
 }
 
@@ -240,7 +268,9 @@ impl Conn {
             match state.emit_data(bytes, owner) {
                 Wrote::All => response.sent_length += bytes.len() as u64,
                 Wrote::Dropped => {}
-                Wrote::Overrun => outcome.overrun = !std::mem::replace(&mut state.facts.overrun, true),
+                Wrote::Overrun => {
+                    outcome.overrun = !std::mem::replace(&mut state.facts.overrun, true)
+                }
             }
         }
         if last {
@@ -314,7 +344,9 @@ impl Conn {
         let deadline = state.rearm(clock::ticks());
         let wanted = state.wanted_interest();
         if wanted != state.interest {
-            if let (Transport::Socket(socket), Some(engine)) = (&state.transport, self.engine.upgrade()) {
+            if let (Transport::Socket(socket), Some(engine)) =
+                (&state.transport, self.engine.upgrade())
+            {
                 if engine.poller.modify(socket, self.token, wanted).is_ok() {
                     state.interest = wanted;
                 }
@@ -339,7 +371,11 @@ impl Conn {
             let stream_full = state.sink.is_full(state.settings.high_water);
             // With all input used, a stream may still have to be told that its end was among it.
             let something = !state.input.is_empty() || matches!(state.sink, Sink::Stream(_));
-            !state.facts.busy && something && !waiting_for_program && !stream_full && !state.is_clogged()
+            !state.facts.busy
+                && something
+                && !waiting_for_program
+                && !stream_full
+                && !state.is_clogged()
         };
         if usable {
             self.receive(py, &[]);

@@ -44,9 +44,9 @@ impl Sink {
             Some(length) if length > in_memory => Ok(Self::Spool(spool(&[], &[])?)),
             // All at once: growing as bytes come would copy them again and again. The system gives pages only as they
             // are written to, so a client that declares much and sends little takes little.
-            Some(length) => {
-                Ok(Self::Memory(Vec::with_capacity(usize::try_from(length).unwrap_or(0))))
-            }
+            Some(length) => Ok(Self::Memory(Vec::with_capacity(
+                usize::try_from(length).unwrap_or(0),
+            ))),
             None => Ok(Self::Memory(Vec::new())),
         }
     }

@@ -57,7 +57,11 @@ impl State {
                 Phase::Body
             }
         } else if !self.receiver.is_between_requests() || !self.input.is_empty() {
-            if self.receiver.in_body() { Phase::Body } else { Phase::Head }
+            if self.receiver.in_body() {
+                Phase::Body
+            } else {
+                Phase::Head
+            }
         } else {
             Phase::Idle
         }
@@ -106,7 +110,9 @@ impl State {
         if matches!(self.transport, Transport::Closed) {
             return Verdict::Later(None);
         }
-        let Some(deadline) = self.deadline else { return Verdict::Later(None) };
+        let Some(deadline) = self.deadline else {
+            return Verdict::Later(None);
+        };
         if !has_come(deadline, now) {
             return Verdict::Later(Some(deadline));
         }
@@ -138,14 +144,24 @@ impl State {
 
     /// What the client has not acknowledged yet, here and in the kernel; less than before means that it reads.
     fn unsent(&self) -> Option<usize> {
-        let Transport::Socket(socket) = &self.transport else { return None };
+        let Transport::Socket(socket) = &self.transport else {
+            return None;
+        };
         Some(self.out.len() + socket.unacknowledged().unwrap_or(0))
     }
 
     fn judge_rate(&mut self, now: Ticks) -> Verdict {
-        let Some(window) = self.settings.body_grace else { return Verdict::Later(None) };
+        let Some(window) = self.settings.body_grace else {
+            return Verdict::Later(None);
+        };
         let came = self.body_received.saturating_sub(self.window_start);
-        if came < self.settings.min_body_rate.saturating_mul(u64::from(window)) / 10 {
+        if came
+            < self
+                .settings
+                .min_body_rate
+                .saturating_mul(u64::from(window))
+                / 10
+        {
             return Verdict::TimedOut;
         }
         self.window_start = self.body_received;

@@ -25,7 +25,11 @@ impl Request {
     /// The value that the program has put over one that came from the wire.
     fn replaced(&self, py: Python<'_>, pick: fn(&Rare) -> &Slot) -> Slot {
         let state = self.lock(py);
-        state.rare.as_ref().and_then(|rare| pick(rare).as_ref()).map(|v| v.clone_ref(py))
+        state
+            .rare
+            .as_ref()
+            .and_then(|rare| pick(rare).as_ref())
+            .map(|v| v.clone_ref(py))
     }
 
     fn replace(&self, py: Python<'_>, value: Slot, pick: fn(&mut Rare) -> &mut Slot) {
@@ -58,7 +62,9 @@ impl Request {
     #[new]
     #[pyo3(signature = (*args, **kwargs))]
     fn new(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let request = Self { state: Lock::new(RequestState::new()) };
+        let request = Self {
+            state: Lock::new(RequestState::new()),
+        };
         let channel = match kwargs {
             Some(kwargs) => kwargs.get_item(intern!(args.py(), "channel"))?,
             None => None,
@@ -72,7 +78,11 @@ impl Request {
 
     #[getter]
     fn method(&self, py: Python<'_>) -> Py<PyAny> {
-        self.wire_bytes(py, |r| &r.method, |s| s.head.as_ref().map_or(b"(no method yet)", Head::method))
+        self.wire_bytes(
+            py,
+            |r| &r.method,
+            |s| s.head.as_ref().map_or(b"(no method yet)", Head::method),
+        )
     }
     #[setter]
     fn set_method(&self, py: Python<'_>, value: Py<PyAny>) {
@@ -80,7 +90,11 @@ impl Request {
     }
     #[getter]
     fn uri(&self, py: Python<'_>) -> Py<PyAny> {
-        self.wire_bytes(py, |r| &r.uri, |s| s.head.as_ref().map_or(b"(no uri yet)", Head::target))
+        self.wire_bytes(
+            py,
+            |r| &r.uri,
+            |s| s.head.as_ref().map_or(b"(no uri yet)", Head::target),
+        )
     }
     #[setter]
     fn set_uri(&self, py: Python<'_>, value: Py<PyAny>) {
@@ -96,11 +110,15 @@ impl Request {
     }
     #[getter]
     fn clientproto(&self, py: Python<'_>) -> Py<PyAny> {
-        self.wire_bytes(py, |r| &r.clientproto, |s| match s.head.as_ref().map(Head::version) {
-            Some(Version::Http10) => b"HTTP/1.0",
-            Some(Version::Http11) => b"HTTP/1.1",
-            None => b"(no clientproto yet)",
-        })
+        self.wire_bytes(
+            py,
+            |r| &r.clientproto,
+            |s| match s.head.as_ref().map(Head::version) {
+                Some(Version::Http10) => b"HTTP/1.0",
+                Some(Version::Http11) => b"HTTP/1.1",
+                None => b"(no clientproto yet)",
+            },
+        )
     }
     #[setter]
     fn set_clientproto(&self, py: Python<'_>, value: Py<PyAny>) {
@@ -132,7 +150,11 @@ impl Request {
     #[getter]
     fn sitepath(&self, py: Python<'_>) -> Py<PyList> {
         let fresh = PyList::empty(py).unbind();
-        self.lock(py).rare().sitepath.get_or_insert(fresh).clone_ref(py)
+        self.lock(py)
+            .rare()
+            .sitepath
+            .get_or_insert(fresh)
+            .clone_ref(py)
     }
     #[setter]
     fn set_sitepath(&self, py: Python<'_>, value: Py<PyList>) {
@@ -162,7 +184,11 @@ impl Request {
         let py = code.py();
         let message = output::code_message(self, code.py());
         let stock = self.lock(py).message.is_none();
-        output::set_response_code(self, code, if stock { None } else { Some(message.as_any()) })
+        output::set_response_code(
+            self,
+            code,
+            if stock { None } else { Some(message.as_any()) },
+        )
     }
     #[getter]
     fn code_message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -193,7 +219,11 @@ impl Request {
     #[getter]
     fn cookies(&self, py: Python<'_>) -> Py<PyList> {
         let fresh = PyList::empty(py).unbind();
-        self.lock(py).rare().cookies.get_or_insert(fresh).clone_ref(py)
+        self.lock(py)
+            .rare()
+            .cookies
+            .get_or_insert(fresh)
+            .clone_ref(py)
     }
     #[setter]
     fn set_cookies(&self, py: Python<'_>, value: Py<PyList>) {
@@ -220,7 +250,8 @@ impl Request {
     #[getter]
     fn connection<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let conn = self.lock(py).conn.clone();
-        conn.map(|conn| crate::connection::Connection::wrap(py, conn)).transpose()
+        conn.map(|conn| crate::connection::Connection::wrap(py, conn))
+            .transpose()
     }
     #[getter(_watched)]
     fn watched(&self, py: Python<'_>) -> bool {
@@ -274,7 +305,8 @@ impl Request {
     }
     #[getter]
     fn body_complete(&self, py: Python<'_>) -> bool {
-        self.conn(py).is_none_or(|conn| conn.lock(py).facts.body_complete)
+        self.conn(py)
+            .is_none_or(|conn| conn.lock(py).facts.body_complete)
     }
     #[getter]
     fn disconnected_early(&self, py: Python<'_>) -> bool {
@@ -313,7 +345,12 @@ impl Request {
     }
     #[getter]
     fn chunked(&self, py: Python<'_>) -> bool {
-        self.conn(py).is_some_and(|conn| conn.lock(py).responder.as_ref().is_some_and(|r| r.is_chunked()))
+        self.conn(py).is_some_and(|conn| {
+            conn.lock(py)
+                .responder
+                .as_ref()
+                .is_some_and(|r| r.is_chunked())
+        })
     }
     #[pyo3(name = "setResponseCode", signature = (code, message=None))]
     fn set_response_code(
@@ -346,7 +383,11 @@ impl Request {
         output::set_trailer(self, name, value)
     }
     #[pyo3(name = "registerProducer")]
-    fn register_producer(slf: &Bound<'_, Self>, producer: Py<PyAny>, streaming: bool) -> PyResult<()> {
+    fn register_producer(
+        slf: &Bound<'_, Self>,
+        producer: Py<PyAny>,
+        streaming: bool,
+    ) -> PyResult<()> {
         output::register_producer(slf, producer, streaming)
     }
     #[pyo3(name = "unregisterProducer")]
@@ -355,7 +396,8 @@ impl Request {
     }
     #[getter]
     fn write_blocked(&self, py: Python<'_>) -> bool {
-        self.conn(py).is_some_and(|conn| conn.lock(py).facts.blocked)
+        self.conn(py)
+            .is_some_and(|conn| conn.lock(py).facts.blocked)
     }
     fn on_drain(slf: &Bound<'_, Self>, callback: Slot) -> PyResult<()> {
         output::on_drain(slf, callback)
@@ -372,10 +414,17 @@ impl Request {
     }
 
     #[pyo3(signature = (result, resource=None))]
-    fn respond(slf: &Bound<'_, Self>, result: &Bound<'_, PyAny>, resource: Option<&Bound<'_, PyAny>>) {
+    fn respond(
+        slf: &Bound<'_, Self>,
+        result: &Bound<'_, PyAny>,
+        resource: Option<&Bound<'_, PyAny>>,
+    ) {
         dispatch::respond(slf, result, resource);
     }
-    fn traverse<'py>(slf: &Bound<'py, Self>, resource: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn traverse<'py>(
+        slf: &Bound<'py, Self>,
+        resource: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let Some(conn) = slf.get().lock(slf.py()).conn.clone() else {
             return Err(PyAttributeError::new_err("this request belongs to no site"));
         };
@@ -424,7 +473,9 @@ impl Request {
             visit.call(&state.content)?;
             visit.call(&state.prepath)?;
             visit.call(&state.postpath)?;
-            let Some(rare) = &state.rare else { return Ok(()) };
+            let Some(rare) = &state.rare else {
+                return Ok(());
+            };
             visit.call(&rare.channel)?;
             visit.call(&rare.site)?;
             visit.call(&rare.cookies)
@@ -435,7 +486,12 @@ impl Request {
     fn __clear__(&self, py: Python<'_>) {
         let old = {
             let mut state = self.lock(py);
-            (state.content.take(), state.prepath.take(), state.postpath.take(), state.rare.take())
+            (
+                state.content.take(),
+                state.prepath.take(),
+                state.postpath.take(),
+                state.rare.take(),
+            )
         };
         drop(old);
     }

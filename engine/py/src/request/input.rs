@@ -35,7 +35,10 @@ pub fn path_list(request: &Request, py: Python<'_>, side: Side) -> PyResult<Py<P
             return Ok(list.clone_ref(py));
         }
         let segments: Vec<Vec<u8>> = if state.head.is_some() {
-            state.raw_segments().map(|s| percent_decoded(s).into_owned()).collect()
+            state
+                .raw_segments()
+                .map(|s| percent_decoded(s).into_owned())
+                .collect()
         } else {
             Vec::new()
         };
@@ -53,7 +56,9 @@ pub fn path_list(request: &Request, py: Python<'_>, side: Side) -> PyResult<Py<P
         Side::Before => &state.prepath,
         Side::After => &state.postpath,
     };
-    Ok(list.as_ref().map_or_else(|| PyList::empty(py).unbind(), |list| list.clone_ref(py)))
+    Ok(list
+        .as_ref()
+        .map_or_else(|| PyList::empty(py).unbind(), |list| list.clone_ref(py)))
 }
 
 /// The request's header fields.
@@ -91,7 +96,9 @@ pub fn content(request: &Request, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>
         Body::File(mut file) => {
             std::io::Seek::rewind(&mut file)?;
             let fd = OwnedFd::from(file).into_raw_fd();
-            let open = py.import(intern!(py, "os"))?.getattr(intern!(py, "fdopen"))?;
+            let open = py
+                .import(intern!(py, "os"))?
+                .getattr(intern!(py, "fdopen"))?;
             open.call1((fd, intern!(py, "w+b")))?
         }
         Body::Given(file) => {
@@ -101,14 +108,18 @@ pub fn content(request: &Request, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>
         }
     };
     let mut state = request.lock(py);
-    Ok(Some(state.content.get_or_insert(content.unbind()).clone_ref(py)))
+    Ok(Some(
+        state.content.get_or_insert(content.unbind()).clone_ref(py),
+    ))
 }
 
 fn bytes_io<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     use pyo3::sync::PyOnceLock;
     use pyo3::types::PyType;
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "io", "BytesIO")?.call1((PyBytes::new(py, bytes),))
+    CLASS
+        .import(py, "io", "BytesIO")?
+        .call1((PyBytes::new(py, bytes),))
 }
 
 /// The next piece of a streamed body; see `_engine.pyi`.
@@ -169,7 +180,9 @@ fn rest_of_content(request: &Bound<'_, Request>) -> PyResult<Option<Py<PyBytes>>
     let Some(content) = content(request.get(), py)? else {
         return Ok(Some(PyBytes::new(py, b"").unbind()));
     };
-    let piece = content.bind(py).call_method1(intern!(py, "read"), (PIECE,))?;
+    let piece = content
+        .bind(py)
+        .call_method1(intern!(py, "read"), (PIECE,))?;
     Ok(Some(piece.cast_into::<PyBytes>()?.unbind()))
 }
 
@@ -181,7 +194,10 @@ pub fn on_body(request: &Bound<'_, Request>, callback: Option<Py<PyAny>>) -> PyR
         (Some(conn), _) => {
             let mut state = conn.lock(py);
             if state.is_current(request) {
-                std::mem::replace(&mut state.waiting().on_body, callback.as_ref().map(|c| c.clone_ref(py)))
+                std::mem::replace(
+                    &mut state.waiting().on_body,
+                    callback.as_ref().map(|c| c.clone_ref(py)),
+                )
             } else {
                 None
             }
@@ -203,10 +219,16 @@ pub fn channel(request: &Request, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>
         if let Some(channel) = state.rare.as_ref().and_then(|rare| rare.channel.as_ref()) {
             return Ok(Some(channel.clone_ref(py)));
         }
-        state.conn.as_ref().filter(|_| !state.detached).map(Arc::clone)
+        state
+            .conn
+            .as_ref()
+            .filter(|_| !state.detached)
+            .map(Arc::clone)
     };
     match conn {
-        Some(conn) => Ok(Some(crate::connection::Connection::wrap(py, conn)?.unbind())),
+        Some(conn) => Ok(Some(
+            crate::connection::Connection::wrap(py, conn)?.unbind(),
+        )),
         None => Ok(None),
     }
 }

@@ -130,7 +130,11 @@ impl RequestState {
     }
 
     fn live_conn(&self) -> Option<Arc<Conn>> {
-        if self.detached { None } else { self.conn.clone() }
+        if self.detached {
+            None
+        } else {
+            self.conn.clone()
+        }
     }
 
     fn rare(&mut self) -> &mut Rare {
@@ -144,7 +148,9 @@ impl RequestState {
         if path.starts_with(b"/") || path == b"*" {
             return path;
         }
-        let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else { return path };
+        let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else {
+            return path;
+        };
         let after = path.get(scheme_end + 3..).unwrap_or_default();
         match after.iter().position(|b| *b == b'/') {
             Some(slash) => after.get(slash..).unwrap_or(b"/"),
@@ -155,7 +161,9 @@ impl RequestState {
     /// The segments of the path, still quoted.
     fn raw_segments(&self) -> impl Iterator<Item = &[u8]> {
         let path = self.raw_path();
-        let segments = path.strip_prefix(b"/").map(|rest| rest.split(|b| *b == b'/'));
+        let segments = path
+            .strip_prefix(b"/")
+            .map(|rest| rest.split(|b| *b == b'/'));
         segments.into_iter().flatten()
     }
 }
@@ -202,7 +210,10 @@ impl Request {
 
     /// Whether the path has been walked to its end, by as much as the engine knows.
     pub fn is_asterisk(&self, py: Python<'_>) -> bool {
-        self.lock(py).head.as_ref().is_some_and(|head| head.target() == b"*")
+        self.lock(py)
+            .head
+            .as_ref()
+            .is_some_and(|head| head.target() == b"*")
     }
 
     /// The request never reached the program and never will.
@@ -211,7 +222,10 @@ impl Request {
             let mut state = self.lock(py);
             state.finished = true;
             state.detached = true;
-            (state.conn.clone(), std::mem::replace(&mut state.body, Body::Nothing))
+            (
+                state.conn.clone(),
+                std::mem::replace(&mut state.body, Body::Nothing),
+            )
         };
         drop(body);
         if let Some(conn) = conn {
@@ -261,7 +275,10 @@ impl Request {
     fn let_go(&self, py: Python<'_>) {
         let (body, content) = {
             let mut state = self.lock(py);
-            (std::mem::replace(&mut state.body, Body::Nothing), state.content.take())
+            (
+                std::mem::replace(&mut state.body, Body::Nothing),
+                state.content.take(),
+            )
         };
         drop(body);
         if let Some(content) = content {
@@ -272,7 +289,11 @@ impl Request {
     }
 
     /// What an access log line says, given to `use_it` under the lock.
-    pub fn with_record<R>(&self, py: Python<'_>, use_it: impl FnOnce(Option<&Head>, &RequestState, Duration) -> R) -> R {
+    pub fn with_record<R>(
+        &self,
+        py: Python<'_>,
+        use_it: impl FnOnce(Option<&Head>, &RequestState, Duration) -> R,
+    ) -> R {
         let state = self.lock(py);
         let duration = state.began.map_or(Duration::ZERO, |began| began.elapsed());
         use_it(state.head.as_ref(), &state, duration)
@@ -281,7 +302,10 @@ impl Request {
     /// All segments of the path, decoded.
     pub fn decoded_segments(&self, py: Python<'_>) -> Vec<Vec<u8>> {
         let state = self.lock(py);
-        state.raw_segments().map(|raw| crate::text::percent_decoded(raw).into_owned()).collect()
+        state
+            .raw_segments()
+            .map(|raw| crate::text::percent_decoded(raw).into_owned())
+            .collect()
     }
 
     /// The path as far as it is still to be walked by the engine itself; `None` once the program has the lists.
@@ -291,7 +315,12 @@ impl Request {
             return None;
         }
         let path = state.raw_path().strip_prefix(b"/")?;
-        let mut walk = Walk { path: SmallVec::from_slice(path), at: 0, depth: 0, over: false };
+        let mut walk = Walk {
+            path: SmallVec::from_slice(path),
+            at: 0,
+            depth: 0,
+            over: false,
+        };
         for _ in 0..state.depth {
             walk.next_raw();
         }

@@ -9,8 +9,8 @@ use pyo3::types::{PyBytes, PyList, PyMapping, PyTuple};
 use smallvec::smallvec;
 
 use super::Request;
-use crate::clock;
 use crate::answer::Answer;
+use crate::clock;
 use crate::conn::{Conn, DefaultType, HeadPlan, Outcome};
 use crate::errors;
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
@@ -29,7 +29,10 @@ pub fn set_response_code(
         None => None,
         Some(message) => {
             let bytes = bytes_of(message, Encoding::Utf8, "the reason")?;
-            if bytes.iter().any(|b| (*b < 0x20 && *b != b'\t') || *b == 0x7f) {
+            if bytes
+                .iter()
+                .any(|b| (*b < 0x20 && *b != b'\t') || *b == 0x7f)
+            {
                 return Err(PyValueError::new_err(format!(
                     "the reason {:?} has a control character, which can't be sent (RFC 9112 section 4)",
                     String::from_utf8_lossy(&bytes)
@@ -45,7 +48,8 @@ pub fn set_response_code(
 }
 
 fn final_code(code: &Bound<'_, PyAny>) -> PyResult<u16> {
-    if code.is_instance_of::<pyo3::types::PyBool>() || !code.is_instance_of::<pyo3::types::PyInt>() {
+    if code.is_instance_of::<pyo3::types::PyBool>() || !code.is_instance_of::<pyo3::types::PyInt>()
+    {
         return Err(PyTypeError::new_err(format!(
             "a response code must be an int, not {}",
             type_name(code)
@@ -100,14 +104,25 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
             let map = h.get().lock(py);
             map.contains(b"content-type") || map.last(b"content-length") == Some(b"0")
         });
-        let draining = state.conn.as_ref().is_some_and(|c| c.service.get().is_draining());
+        let draining = state
+            .conn
+            .as_ref()
+            .is_some_and(|c| c.service.get().is_draining());
         (state.rare.is_some(), has_type, draining)
     };
     if has_rare {
         bring_into_headers(request.get(), py)?;
     }
-    let default_type = if has_type { DefaultType::Nothing } else { default_type(request)? };
-    Ok(HeadPlan { default_type, lines: None, last: draining })
+    let default_type = if has_type {
+        DefaultType::Nothing
+    } else {
+        default_type(request)?
+    };
+    Ok(HeadPlan {
+        default_type,
+        lines: None,
+        last: draining,
+    })
 }
 
 /// `defaultContentType`, which a program may set on a class or on one request.
@@ -115,12 +130,21 @@ fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
     let py = request.py();
     let ask = || request.getattr(intern!(py, "defaultContentType"));
     let is_html = |value: &Bound<'_, PyAny>| {
-        value.cast::<PyBytes>().is_ok_and(|bytes| bytes.as_bytes() == b"text/html")
+        value
+            .cast::<PyBytes>()
+            .is_ok_and(|bytes| bytes.as_bytes() == b"text/html")
     };
-    let service = request.get().lock(py).conn.as_ref().map(|conn| conn.service.clone_ref(py));
+    let service = request
+        .get()
+        .lock(py)
+        .conn
+        .as_ref()
+        .map(|conn| conn.service.clone_ref(py));
     if let Some(service) = service.filter(|s| s.get().plain_factory) {
         let stock = own_attributes(request.as_any())?.is_empty()
-            && service.get().is_html_by_default(request, || Ok(is_html(&ask()?)))?;
+            && service
+                .get()
+                .is_html_by_default(request, || Ok(is_html(&ask()?)))?;
         if stock {
             return Ok(DefaultType::Html);
         }
@@ -139,7 +163,9 @@ fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
 fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
     let (cookies, etag, last_modified) = {
         let state = request.lock(py);
-        let Some(rare) = state.rare.as_ref() else { return Ok(()) };
+        let Some(rare) = state.rare.as_ref() else {
+            return Ok(());
+        };
         (
             rare.cookies.as_ref().map(|c| c.clone_ref(py)),
             rare.etag.as_ref().map(|e| e.clone_ref(py)),
@@ -149,8 +175,14 @@ fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
     if let Some(cookies) = cookies {
         let cookies: &Bound<'_, PyList> = cookies.bind(py);
         if !cookies.is_empty() {
-            let values = cookies.iter().map(|c| value_of(&c)).collect::<PyResult<_>>()?;
-            headers(request, py)?.get().lock(py).set(b"Set-Cookie", values);
+            let values = cookies
+                .iter()
+                .map(|c| value_of(&c))
+                .collect::<PyResult<_>>()?;
+            headers(request, py)?
+                .get()
+                .lock(py)
+                .set(b"Set-Cookie", values);
         }
     }
     if let Some(etag) = etag {
@@ -162,7 +194,10 @@ fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
         let headers = headers(request, py)?;
         let mut map = headers.get().lock(py);
         if !map.contains(b"last-modified") {
-            map.set(b"Last-Modified", smallvec![sennit_wire::http_date(seconds).to_vec().into()]);
+            map.set(
+                b"Last-Modified",
+                smallvec![sennit_wire::http_date(seconds).to_vec().into()],
+            );
         }
     }
     Ok(())
@@ -177,10 +212,16 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
         (state.live_conn(), state.started, state.finished)
     };
     if finished {
-        return Err(PyRuntimeError::new_err("Request.write called after Request.finish"));
+        return Err(PyRuntimeError::new_err(
+            "Request.write called after Request.finish",
+        ));
     }
     let Some(conn) = conn else { return Ok(()) };
-    let plan = if started { None } else { Some(plan_head(request)?) };
+    let plan = if started {
+        None
+    } else {
+        Some(plan_head(request)?)
+    };
     let outcome = conn.put(request, plan.as_ref(), Some(data), &bytes, false);
     after(request, &conn, outcome);
     Ok(())
@@ -195,13 +236,22 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     };
     if finished {
         let py = request.py();
-        let text = intern!(py, "Request.finish called twice: the second call does nothing");
-        let warn = py.import(intern!(py, "warnings"))?.getattr(intern!(py, "warn"))?;
+        let text = intern!(
+            py,
+            "Request.finish called twice: the second call does nothing"
+        );
+        let warn = py
+            .import(intern!(py, "warnings"))?
+            .getattr(intern!(py, "warn"))?;
         warn.call1((text, py.get_type::<pyo3::exceptions::PyUserWarning>(), 2))?;
         return Ok(());
     }
     let Some(conn) = conn else { return Ok(()) };
-    let plan = if started { None } else { Some(plan_head(request)?) };
+    let plan = if started {
+        None
+    } else {
+        Some(plan_head(request)?)
+    };
     let outcome = conn.put(request, plan.as_ref(), None, b"", true);
     after(request, &conn, outcome);
     Ok(())
@@ -215,7 +265,11 @@ pub fn respond_whole(
     bytes: &[u8],
 ) -> PyResult<()> {
     let started = request.get().lock(request.py()).started;
-    let plan = if started { None } else { Some(plan_head(request)?) };
+    let plan = if started {
+        None
+    } else {
+        Some(plan_head(request)?)
+    };
     let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
     after(request, conn, outcome);
     Ok(())
@@ -244,8 +298,18 @@ pub fn respond_answer(
         return crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes());
     }
     let last = conn.service.get().is_draining();
-    let plan = HeadPlan { default_type: DefaultType::Nothing, lines: Some(&answer.lines), last };
-    let outcome = conn.put(request, Some(&plan), Some(body.as_any()), body.as_bytes(), true);
+    let plan = HeadPlan {
+        default_type: DefaultType::Nothing,
+        lines: Some(&answer.lines),
+        last,
+    };
+    let outcome = conn.put(
+        request,
+        Some(&plan),
+        Some(body.as_any()),
+        body.as_bytes(),
+        true,
+    );
     after(request, conn, outcome);
     Ok(())
 }
@@ -254,17 +318,26 @@ pub fn respond_answer(
 fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
     let py = request.py();
     if outcome.overrun {
-        errors::warn_program(py, "a response was longer than its Content-Length; the rest was not sent");
+        errors::warn_program(
+            py,
+            "a response was longer than its Content-Length; the rest was not sent",
+        );
     }
     if outcome.blocked {
         conn.hold_producer(py);
     }
     if let Some(ended) = outcome.ended {
         if ended.short {
-            errors::warn_program(py, "a response was shorter than its Content-Length; the connection is closed");
+            errors::warn_program(
+                py,
+                "a response was shorter than its Content-Length; the connection is closed",
+            );
         }
         if ended.waiting.as_ref().is_some_and(|w| w.producer.is_some()) {
-            errors::warn_program(py, "a producer was still registered when its response was finished");
+            errors::warn_program(
+                py,
+                "a producer was still registered when its response was finished",
+            );
         }
         request.get().ended(request, conn, ended.sink);
         drop(ended.waiting);
@@ -291,7 +364,9 @@ pub fn write_interim(
         None => HeaderMap::default(),
     };
     let py = request.py();
-    let Some(conn) = request.get().conn(py) else { return Ok(()) };
+    let Some(conn) = request.get().conn(py) else {
+        return Ok(());
+    };
     {
         let mut guard = conn.lock(py);
         let state = &mut *guard;
@@ -302,7 +377,12 @@ pub fn write_interim(
             state.facts.owes_continue = false;
         }
         if let Some(responder) = state.responder.as_mut() {
-            responder.interim(state.out.tail(), code, sennit_wire::reason_phrase(code), map.iter());
+            responder.interim(
+                state.out.tail(),
+                code,
+                sennit_wire::reason_phrase(code),
+                map.iter(),
+            );
         }
     }
     // An interim response is of use only if it goes out before the final one.
@@ -344,7 +424,12 @@ pub fn set_trailer(
     let py = name.py();
     let name = name_of(name)?;
     let value = value_of(value)?;
-    request.lock(py).rare().trailers.get_or_insert_default().set_one(&name, value);
+    request
+        .lock(py)
+        .rare()
+        .trailers
+        .get_or_insert_default()
+        .set_one(&name, value);
     Ok(())
 }
 
@@ -357,7 +442,9 @@ pub fn register_producer(
     let py = request.py();
     let Some(conn) = request.get().conn(py) else {
         // The client has left, or the response is finished: there is nothing to produce for.
-        producer.bind(py).call_method0(intern!(py, "stopProducing"))?;
+        producer
+            .bind(py)
+            .call_method0(intern!(py, "stopProducing"))?;
         return Ok(());
     };
     let pause = {
@@ -380,7 +467,9 @@ pub fn register_producer(
         pause
     };
     if pause {
-        producer.bind(py).call_method0(intern!(py, "pauseProducing"))?;
+        producer
+            .bind(py)
+            .call_method0(intern!(py, "pauseProducing"))?;
     }
     conn.queue_unlocked(py);
     Ok(())
@@ -389,7 +478,9 @@ pub fn register_producer(
 /// Forget the producer.
 pub fn unregister_producer(request: &Bound<'_, Request>) {
     let py = request.py();
-    let Some(conn) = request.get().conn(py) else { return };
+    let Some(conn) = request.get().conn(py) else {
+        return;
+    };
     let producer = {
         let mut state = conn.lock(py);
         if state.is_current(request) {
