@@ -113,7 +113,13 @@ class AccessLog:
 
 @final
 class Answer:
-    """A whole response, made once and given many times: see `sennit.web.server.Answer`."""
+    """A whole response, made once and given many times: a render method may return one.
+
+    `code` is the status (200 to 999), `fields` are (name, value) pairs, a name may come more than once;
+    `body` is bytes. They count as if the program had set them, in place of a code and of fields of these
+    names that it has set before. ValueError for another code, for a field that frames the message
+    (Content-Length, Transfer-Encoding, Connection, Keep-Alive) and for a name that isn't a token.
+    """
 
     def __new__(cls, code: int, fields: Iterable[tuple[_Text, _Text]], body: bytes) -> Self: ...
     @property

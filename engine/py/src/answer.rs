@@ -6,7 +6,7 @@ use pyo3::types::PyBytes;
 
 use crate::headers::{name_of, value_of, HeaderMap};
 
-/// See `_engine.pyi`.
+/// A whole response, made once and given many times: a render method may return one.
 #[pyclass(frozen, module = "sennit._engine")]
 pub struct Answer {
     /// The status code.

@@ -15,7 +15,7 @@ use crate::conn::Conn;
 use crate::errors;
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
 use crate::request::{output, Request};
-use crate::resources::Known;
+use crate::resources::{BodyWish, Known};
 use crate::service::Service;
 use crate::task;
 
@@ -37,14 +37,6 @@ impl<'py> Found<'py> {
             Self::Resource(object) | Self::Pending(object) => object,
         }
     }
-}
-
-/// What the resources on the way to a request want done with its body.
-pub struct BodyWish {
-    /// Call the program before the body has arrived.
-    pub streams: bool,
-    /// The longest body allowed, if one of them says so.
-    pub limit: Option<Option<u64>>,
 }
 
 /// Give a request to the program.
@@ -337,18 +329,15 @@ pub fn failed(request: &Bound<'_, Request>, error: PyErr, resource: Option<&Boun
 /// anything decides. No program code runs: only `children` of resources with stock `getChildWithDefault` are followed.
 pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWish> {
     let py = request.py();
-    let mut wish = BodyWish {
-        streams: false,
-        limit: None,
-    };
+    let mut wish = BodyWish::default();
     if service.custom_traversal || request.get().is_asterisk(py) {
         return Ok(wish);
     }
     let mut current = service.root(py)?;
     let mut segments = request.get().decoded_segments(py).into_iter();
     loop {
-        wish.hear(&current)?;
         let known = service.profiles.known(&current, service.stock(py))?;
+        wish = wish_of(wish, &current, known.as_ref())?;
         if is_leaf(&current, known.as_ref())? {
             return Ok(wish);
         }
@@ -362,26 +351,23 @@ pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWi
     }
 }
 
-impl BodyWish {
-    fn hear(&mut self, resource: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = resource.py();
-        self.streams = match resource.getattr_opt(intern!(py, "streamsBody"))? {
-            Some(streams) => streams.is_truthy()?,
-            None => false,
-        };
-        if let Some(limit) = resource.getattr_opt(intern!(py, "maxBody"))? {
-            if !limit.is_none() {
-                let limit: f64 = limit.extract()?;
-                // A float-to-int cast saturates: infinity is no limit at all.
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturates"
-                )]
-                let bytes = limit.is_finite().then_some(limit as u64);
-                self.limit = Some(bytes);
-            }
+/// What one resource wants; a limit that it doesn't set is left as it is.
+fn wish_of(
+    before: BodyWish,
+    resource: &Bound<'_, PyAny>,
+    known: Option<&Known<'_>>,
+) -> PyResult<BodyWish> {
+    let py = resource.py();
+    let own = match known.and_then(|known| known.body) {
+        Some(wish) => wish,
+        None => {
+            let streams = resource.getattr_opt(intern!(py, "streamsBody"))?;
+            let limit = resource.getattr_opt(intern!(py, "maxBody"))?;
+            BodyWish::new(streams.as_ref(), limit.as_ref())?
         }
-        Ok(())
-    }
+    };
+    Ok(BodyWish {
+        streams: own.streams,
+        limit: own.limit.or(before.limit),
+    })
 }

@@ -24,6 +24,11 @@ mod kind {
             self.0.lock()
         }
 
+        /// Access by its only owner.
+        pub fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut()
+        }
+
         /// For the garbage collector's visits, which come without a token.
         pub fn visit<R>(&self, visitor: impl FnOnce(&T) -> R) -> Option<R> {
             self.0.try_lock().map(|value| visitor(&value))
@@ -75,6 +80,11 @@ mod kind {
                 lock: self,
                 in_one_thread: PhantomData,
             }
+        }
+
+        /// Access by its only owner.
+        pub fn get_mut(&mut self) -> &mut T {
+            self.value.get_mut()
         }
 
         /// For the garbage collector's visits, which come without a token.

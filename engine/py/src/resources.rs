@@ -8,7 +8,7 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyInt, PyString, PyTuple, PyType};
+use pyo3::types::{PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
 
 use crate::kinds::own_attributes;
 use crate::lock::Lock;
@@ -31,8 +31,47 @@ pub struct Profile {
     pub renders: bool,
     /// `isLeaf`, if that is a plain number of the class.
     pub leaf: Option<bool>,
+    /// What it wants done with bodies, if that is said by plain values of the class.
+    pub body: Option<BodyWish>,
     /// The plain functions `render_GET` and so on.
     functions: [Option<Py<PyAny>>; METHODS.len()],
+}
+
+/// What a resource wants done with the bodies of its requests.
+#[derive(Clone, Copy, Default)]
+pub struct BodyWish {
+    /// Call the program before the body has arrived.
+    pub streams: bool,
+    /// The longest body allowed, if it says so.
+    pub limit: Option<Option<u64>>,
+}
+
+impl BodyWish {
+    /// The wish that the values of `streamsBody` and `maxBody` amount to.
+    pub fn new(
+        streams: Option<&Bound<'_, PyAny>>,
+        limit: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let streams = match streams {
+            Some(streams) => streams.is_truthy()?,
+            None => false,
+        };
+        let limit = match limit {
+            Some(limit) if !limit.is_none() => {
+                let limit: f64 = limit.extract()?;
+                // Infinity is no limit at all; the cast saturates.
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturates"
+                )]
+                let bytes = limit.is_finite().then_some(limit as u64);
+                Some(bytes)
+            }
+            _ => None,
+        };
+        Ok(Self { streams, limit })
+    }
 }
 
 /// Profiles by class.
@@ -48,6 +87,8 @@ pub struct Known<'py> {
     pub stock_child: bool,
     /// `isLeaf`, if it is a plain number of the class or one of the instance's own.
     pub leaf: Option<bool>,
+    /// What it wants done with bodies, if only its class says so.
+    pub body: Option<BodyWish>,
 }
 
 impl Profiles {
@@ -105,8 +146,8 @@ impl Profiles {
         stock: Stock<'_, '_>,
     ) -> PyResult<Option<Known<'py>>> {
         let py = object.py();
-        let facts = self.with(object, stock, |p| (p.stock_child, p.leaf))?;
-        let Some((stock_child, leaf)) = facts else {
+        let facts = self.with(object, stock, |p| (p.stock_child, p.leaf, p.body))?;
+        let Some((stock_child, leaf, body)) = facts else {
             return Ok(None);
         };
         let own = own_attributes(object)?;
@@ -124,10 +165,12 @@ impl Profiles {
             (Some(value), Some(_)) => Some(value.is_truthy()?),
             (_, leaf) => leaf,
         };
+        let body = body.filter(|_| alone);
         Ok(Some(Known {
             children,
             stock_child,
             leaf,
+            body,
         }))
     }
 
@@ -192,6 +235,18 @@ impl Profile {
             Some(value) if value.is_instance_of::<PyInt>() => Some(value.is_truthy()?),
             _ => None,
         };
+        let streams = attribute(&mro, intern!(py, "streamsBody"))?;
+        let limit = attribute(&mro, intern!(py, "maxBody"))?;
+        let plain = |value: &Option<Bound<'_, PyAny>>| {
+            value.as_ref().is_none_or(|v| {
+                v.is_none() || v.is_instance_of::<PyInt>() || v.is_instance_of::<PyFloat>()
+            })
+        };
+        let body = if plain(&streams) && plain(&limit) {
+            Some(BodyWish::new(streams.as_ref(), limit.as_ref())?)
+        } else {
+            None
+        };
         let mut functions = std::array::from_fn(|_| None);
         for (slot, method) in functions.iter_mut().zip(METHODS) {
             *slot = attribute(&mro, &render_name(py, method.as_bytes()))?
@@ -205,6 +260,7 @@ impl Profile {
             stock_render: is(intern!(py, "render"), stock.render)?,
             renders: attribute(&mro, intern!(py, "render"))?.is_some(),
             leaf,
+            body,
             functions,
         })
     }

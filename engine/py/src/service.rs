@@ -39,6 +39,8 @@ pub struct Service {
     pub custom_traversal: bool,
     /// The request class has a `write` or `finish` of its own.
     pub custom_output: bool,
+    /// The site has a `getContentFile`.
+    pub gives_files: bool,
     /// What is known of the resources' classes.
     pub profiles: Profiles,
     settings: RwLock<Arc<Settings>>,
@@ -228,7 +230,9 @@ impl Service {
             Some(class) => overrides(class, "write")? || overrides(class, "finish")?,
             None => true,
         };
+        let gives_files = site.bind(py).hasattr(intern!(py, "getContentFile"))?;
         Ok(Self {
+            gives_files,
             site,
             plain_factory,
             custom_process: custom_process || class.is_none(),

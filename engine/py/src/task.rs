@@ -1,9 +1,14 @@
 //! Coroutine handlers: stepped at once, and a Task's business only as long as they wait.
 
+use std::ffi::c_int;
+
+use pyo3::exceptions::{PyException, PyStopIteration};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::dispatch;
 use crate::errors;
@@ -47,9 +52,18 @@ fn run(
     cancellable: bool,
 ) -> PyResult<()> {
     let py = request.py();
-    let task = new_task(coroutine)?;
+    let handling = Handling {
+        request: request.clone().unbind(),
+        resource: resource.map(|r| r.clone().unbind()),
+        coroutine: coroutine.clone().unbind(),
+        purpose,
+    };
+    let task = new_task(Bound::new(py, handling)?.as_any(), coroutine)?;
+    if request.get().is_over(py) && !request.get().is_lost(py) {
+        return Ok(());
+    }
     if task.call_method0(intern!(py, "done"))?.is_truthy()? {
-        return settle(request, &task, resource, purpose);
+        return Ok(());
     }
     let left = Request::with_current(request, |state| {
         let waiting = state.waiting();
@@ -60,14 +74,8 @@ fn run(
         waiting.uncancellable = !cancellable;
         old
     });
-    let client_gone = left.is_none() && request.get().lock(py).is_lost();
+    let client_gone = left.is_none() && request.get().is_lost(py);
     drop(left);
-    let done = TaskDone {
-        request: request.clone().unbind(),
-        resource: resource.map(|r| r.clone().unbind()),
-        purpose,
-    };
-    task.call_method1(intern!(py, "add_done_callback"), (Py::new(py, done)?,))?;
     let unbound = resource.map(|r| r.clone().unbind());
     if client_gone && cancellable && cancels_on_disconnect(py, unbound.as_ref()) {
         task.call_method0(intern!(py, "cancel"))?;
@@ -77,10 +85,13 @@ fn run(
 
 /// A Task of the running loop: started at once where Python can (3.12), so that `asyncio.current_task()`, time-outs and
 /// context variables are right from its first step.
-fn new_task<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn new_task<'py>(
+    handling: &Bound<'py, PyAny>,
+    coroutine: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static TASK: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let py = coroutine.py();
+    let py = handling.py();
     let running = RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?;
     let event_loop = match running.call0() {
         Ok(event_loop) => event_loop,
@@ -89,18 +100,14 @@ fn new_task<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             return Err(error);
         }
     };
-    if !has_eager_tasks(py) {
-        return event_loop.call_method1(intern!(py, "create_task"), (coroutine,));
+    if py.version_info() < (3, 12) {
+        return event_loop.call_method1(intern!(py, "create_task"), (handling,));
     }
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "loop"), &event_loop)?;
     keywords.set_item(intern!(py, "eager_start"), true)?;
     TASK.import(py, "asyncio", "Task")?
-        .call((coroutine,), Some(&keywords))
-}
-
-fn has_eager_tasks(py: Python<'_>) -> bool {
-    py.version_info() >= (3, 12)
+        .call((handling,), Some(&keywords))
 }
 
 /// Whether the handler of `resource` is cancelled when its client leaves: unless its `cancelOnDisconnect` is false.
@@ -121,55 +128,129 @@ pub fn cancels_on_disconnect(py: Python<'_>, resource: Option<&Py<PyAny>>) -> bo
     }
 }
 
-/// Use the result of a Task that is done.
-fn settle(
-    request: &Bound<'_, Request>,
-    task: &Bound<'_, PyAny>,
-    resource: Option<&Bound<'_, PyAny>>,
+/// What the Task runs: the handler's coroutine, and then what is to be done with its result, in the same step. A
+/// callback on the Task would come a turn of the loop later.
+///
+/// It is a coroutine by `collections.abc.Coroutine`; what debuggers ask of it is the handler's.
+#[pyclass(frozen, module = "sennit._engine")]
+struct Handling {
+    request: Py<Request>,
+    resource: Option<Py<PyAny>>,
+    coroutine: Py<PyAny>,
     purpose: Purpose,
-) -> PyResult<()> {
-    let py = request.py();
-    let result = match task.call_method0(intern!(py, "result")) {
-        Ok(result) => result,
-        Err(error) => {
-            // With its client gone, a handler's failure is its own cancellation, or nobody's to answer but still to be
-            // heard of: `_failed` decides.
-            dispatch::failed(request, error, resource);
-            return Ok(());
-        }
-    };
-    match purpose {
-        Purpose::Respond => dispatch::respond(request, &result, resource),
-        Purpose::Render => {
-            if let Some(conn) = request.get().conn(py) {
-                dispatch::render(&conn, request, &result);
+}
+
+impl Handling {
+    /// The handler has returned.
+    fn returned(&self, result: &Bound<'_, PyAny>) {
+        let py = result.py();
+        let request = self.request.bind(py);
+        match self.purpose {
+            Purpose::Respond => {
+                let resource = self.resource.as_ref().map(|r| r.bind(py));
+                dispatch::respond(request, result, resource);
+            }
+            Purpose::Render => {
+                if let Some(conn) = request.get().conn(py) {
+                    dispatch::render(&conn, request, result);
+                }
             }
         }
     }
-    Ok(())
-}
 
-/// The callback of a Task.
-#[pyclass(frozen, module = "sennit._engine")]
-struct TaskDone {
-    request: Py<Request>,
-    resource: Option<Py<PyAny>>,
-    purpose: Purpose,
+    /// The handler has raised. The Task ends as if nothing had happened, since the answer is made here; but a cancelled
+    /// Task is to be cancelled, and what would stop the program (SystemExit and the like) stops it.
+    fn raised(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        if error.is_instance_of::<PyStopIteration>(py) {
+            let value = error.value(py).getattr(intern!(py, "value"))?;
+            self.returned(&value);
+            return Ok(());
+        }
+        let ordinary = error.is_instance_of::<PyException>(py);
+        let resource = self.resource.as_ref().map(|r| r.bind(py));
+        dispatch::failed(self.request.bind(py), error.clone_ref(py), resource);
+        if ordinary {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+
+    /// One step of the handler: what it yields, `None` when it has ended.
+    fn step(&self, py: Python<'_>, value: *mut ffi::PyObject) -> PyResult<Option<Py<PyAny>>> {
+        let mut result: *mut ffi::PyObject = std::ptr::null_mut();
+        // SAFETY: both objects are live for the call; `result` becomes a new reference unless the outcome is an error.
+        let (outcome, result) = unsafe {
+            let outcome: c_int =
+                ffi::PyIter_Send(self.coroutine.as_ptr(), value, &raw mut result) as c_int;
+            (outcome, Bound::from_owned_ptr_or_opt(py, result))
+        };
+        match result {
+            Some(result) if outcome == ffi::PySendResult::PYGEN_NEXT as c_int => {
+                Ok(Some(result.unbind()))
+            }
+            Some(result) => {
+                self.returned(&result);
+                Ok(None)
+            }
+            None => self.raised(py, PyErr::fetch(py)).map(|()| None),
+        }
+    }
 }
 
 #[pymethods]
-impl TaskDone {
-    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = task.py();
-        let request = self.request.bind(py);
-        let old = Request::with_current(request, |state| {
-            state
-                .waiting
-                .as_mut()
-                .and_then(|waiting| waiting.task.take())
-        });
-        drop(old);
-        let resource = self.resource.as_ref().map(|r| r.bind(py));
-        settle(request, task, resource, self.purpose)
+impl Handling {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.step(py, py.None().as_ptr())
+    }
+
+    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let yielded = self.step(value.py(), value.as_ptr())?;
+        yielded.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (*args))]
+    fn throw(&self, args: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let py = args.py();
+        match self
+            .coroutine
+            .bind(py)
+            .call_method1(intern!(py, "throw"), args)
+        {
+            Ok(yielded) => Ok(yielded.unbind()),
+            Err(error) => {
+                self.raised(py, error)?;
+                Err(PyStopIteration::new_err(()))
+            }
+        }
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.coroutine
+            .call_method0(py, intern!(py, "close"))
+            .map(drop)
+    }
+
+    /// Its name, frame, code and so on are the handler's.
+    fn __getattr__(&self, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let name = name.cast::<pyo3::types::PyString>()?;
+        self.coroutine
+            .bind(name.py())
+            .getattr(name)
+            .map(Bound::unbind)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.request)?;
+        visit.call(&self.resource)?;
+        visit.call(&self.coroutine)
     }
 }

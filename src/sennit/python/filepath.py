@@ -24,6 +24,7 @@ class FilePath(Generic[AnyStr]):
     """
 
     path: AnyStr
+    alwaysCreate = False
     _statinfo: os.stat_result | None = None
 
     def __init__(self, path: AnyStr | os.PathLike[AnyStr], alwaysCreate: bool = False) -> None:

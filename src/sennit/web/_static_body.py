@@ -3,9 +3,10 @@
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from sennit._engine import Answer
 from sennit.web._static_ranges import Span, contentRange
 
 # A body up to this size is read in one go, and sent with its head.
@@ -87,11 +88,32 @@ class OpenedFile:
 class KeptFile:
     """A small file whose content is in memory, to be used as an `OpenedFile`."""
 
-    __slots__ = ("_data", "info")
+    __slots__ = ("_alone", "_answer", "_answerKey", "_data", "info")
 
     def __init__(self, info: os.stat_result, data: bytes) -> None:
         self.info = info
         self._data = data
+        self._answer: Answer | None = None
+        self._answerKey: object = None
+        self._alone = 0.0
+
+    def hasNoVariants(self) -> None:
+        """Remember that no compressed sibling is there, for a moment: a new one may well come into use a
+        second later."""
+        self._alone = time.monotonic() + _ALONE
+
+    def mayHaveVariants(self) -> bool:
+        """Whether compressed siblings have to be looked for."""
+        return time.monotonic() >= self._alone
+
+    def answer(self, key: object, makeFields: Callable[[], Iterable[tuple[bytes, bytes | str]]]) -> Answer:
+        """The whole file as a response with the header fields of `makeFields()`, which are made once for
+        equal `key`s."""
+        answer = self._answer
+        if answer is None or self._answerKey != key:
+            answer = self._answer = Answer(200, makeFields(), self._data)
+            self._answerKey = key
+        return answer
 
     def close(self) -> None:
         """Nothing to be closed."""
@@ -105,8 +127,8 @@ class KeptFile:
         return b"".join(part.before + self.body(part.start, part.length) for part in parts)
 
 
-# Contents by path, the oldest first. To look whether a file is still what it was takes one system call, to open
-# and read it again takes five, and twice the time of all the rest.
+# Contents by path, the oldest first. To look whether a file is still what it was takes one system call, to
+# open and read it again takes five more: half of all the time that a small file costs.
 _kept: dict[str, KeptFile] = {}
 _keptBytes = 0
 _MAX_KEPT_BYTES = 8 << 20
@@ -115,6 +137,8 @@ _KEPT_OVERHEAD = 1 << 10
 # File systems tell times in steps, up to two seconds long. A file that has changed just now may change again
 # without a sign, so only one that has been left alone for longer is kept.
 _SETTLED = 3.0
+# How long it is taken for granted that no compressed siblings have appeared, in seconds.
+_ALONE = 1.0
 
 
 def keptFile(path: str, seen: os.stat_result) -> KeptFile | None:

@@ -113,8 +113,8 @@ class Flattener:
         """Flatten `root`. Raises FlattenerError for whatever goes wrong, but CancelledError as it is."""
         self._push(iter((root,)), _Context(None, None, True, 0), _END)
         try:
-            while self._frames:
-                await self._step()
+            while (waiting := self._advance()) is not None:
+                await waiting
         except defer.CancelledError:
             raise
         except Exception as exception:
@@ -122,23 +122,28 @@ class Flattener:
         finally:
             await self._close()
 
-    async def _step(self) -> None:
-        """Flatten the next item, or leave a frame that has none."""
-        frame = self._frames[-1]
-        self._item = _END
-        item = next(frame.items, _END) if frame.later is None else await self._nextOf(frame.later)
-        if item is _END:
-            self._frames.pop()
-            self._emit(frame.closing, frame.context.attributes)
-        else:
-            self._item = item
-            awaited = self._flatten(item, frame.context)
-            if awaited is not None:
-                result = await self._resultOf(awaited)
-                self._push(iter((result,)), frame.context, item)
-        if self._mustPause and self._pause is not None:
-            self._mustPause = False
-            await self._pause()
+    def _advance(self) -> Awaitable[None] | None:
+        """Flatten until something has to be awaited, which is returned; None at the end."""
+        frames = self._frames
+        while frames:
+            frame = frames[-1]
+            self._item = _END
+            if frame.later is not None:
+                return self._pushNextOf(frame, frame.later)
+            item = next(frame.items, _END)
+            if item is _END:
+                frames.pop()
+                if frame.closing:
+                    self._emit(frame.closing, frame.context.attributes)
+            else:
+                self._item = item
+                awaited = self._flatten(item, frame.context)
+                if awaited is not None:
+                    return self._pushResultOf(awaited, item, frame.context)
+            if self._mustPause and self._pause is not None:
+                self._mustPause = False
+                return self._pause()
+        return None
 
     # What there is to flatten
 
@@ -247,11 +252,16 @@ class Flattener:
             self._write(self.takeRest())
             self._mustPause = True
 
-    async def _nextOf(self, items: AsyncIterator[Any]) -> Any:
+    async def _pushNextOf(self, frame: _Frame, items: AsyncIterator[Any]) -> None:
         try:
-            return await self._resultOf(_started(anext(items)))
+            item = await self._resultOf(_started(anext(items)))
         except StopAsyncIteration:
-            return _END
+            frame.later = None
+        else:
+            self._push(iter((item,)), frame.context, _END)
+
+    async def _pushResultOf(self, awaited: Awaitable[Any], item: Any, context: _Context) -> None:
+        self._push(iter((await self._resultOf(awaited),)), context, item)
 
     async def _resultOf(self, awaited: Awaitable[Any]) -> Any:
         if not _isSettled(awaited):

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from types import GeneratorType
 from typing import Any
 
 
@@ -96,11 +95,13 @@ def _same(value: Any) -> Any:
 
 
 def _cloned(value: Any) -> Any:
+    if isinstance(value, str | bytes):
+        return value
     if isinstance(value, Tag):
         return value.clone()
     if isinstance(value, list | tuple):
         return [_cloned(item) for item in value]
-    if isinstance(value, GeneratorType | Generator | Coroutine | AsyncGenerator):
+    if isinstance(value, Generator | Coroutine | AsyncGenerator):
         warnings.warn(
             f"{value!r} can't be copied: a clone shares it, and only one of the two can be shown",
             RuntimeWarning,

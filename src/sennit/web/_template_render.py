@@ -1,17 +1,18 @@
 """A template as the response to a request."""
 
 import asyncio
-from html import escape
+import logging
 from typing import Any, Final
 
 from sennit.internet import defer
-from sennit.web import _answers
 from sennit.web._lifecycle import drained
 from sennit.web._template_flatten import Flattener
 from sennit.web._template_interfaces import Flattenable
 from sennit.web.error import Error, FlattenerError, UnsupportedMethod
 
 NOT_DONE_YET: Final = 1
+
+_logger = logging.getLogger("sennit.web")
 
 _MISTAKE = (
     '<div style="font-size: 200%; font-weight: bold; color: #fff; background: #b00; padding: 0.5em">'
@@ -55,17 +56,17 @@ class _Page:
         try:
             await flattener.run(element)
         except (asyncio.CancelledError, defer.CancelledError, FlattenerError) as error:
-            self._write(flattener.takeRest(), always=self._started)
+            if self._started:
+                self._write(flattener.takeRest())
             self._fail(error)
         else:
             self._end(flattener.takeRest())
 
-    def _write(self, data: bytes, always: bool = True) -> None:
-        if always:
-            self._started = True
-            data, self._prelude = self._prelude + data, b""
-            if data:
-                self._request.write(data)
+    def _write(self, data: bytes) -> None:
+        self._started = True
+        data, self._prelude = self._prelude + data, b""
+        if data:
+            self._request.write(data)
 
     async def _breathe(self) -> None:
         """After each piece of a large page: let others have their turn, and the client catch up."""
@@ -92,14 +93,16 @@ class _Page:
     def _fail(self, error: BaseException) -> None:
         request = self._request
         cause: BaseException = error.args[0] if isinstance(error, FlattenerError) else error
-        if not isinstance(cause, Error | UnsupportedMethod | ConnectionError):
-            cause = error
         gone = getattr(request, "disconnected_early", False) or getattr(request, "finished", False)
+        if not (gone or isinstance(cause, Error | UnsupportedMethod)):
+            # Whoever reads the log wants to know where in the template it was.
+            cause = error
         started = self._started or getattr(request, "startedWriting", False)
         if hasattr(request, "_failed") and (gone or not started):
             request._failed(cause, None)
             return
-        _answers.logFailure(request, cause)
+        # Not by the request's attributes: here comes what a test of a program has in its place, too.
+        _logger.error("Unhandled error while flattening a template for %r", request, exc_info=cause)
         if not started:
             request.setResponseCode(500)
         self._write(self._notice(error))
@@ -110,5 +113,8 @@ class _Page:
 
     def _notice(self, error: BaseException) -> bytes:
         if getattr(getattr(self._request, "site", None), "displayTracebacks", False):
+            # Imported when needed: it brings the table of all entities of HTML.
+            from html import escape
+
             return f"<pre>{escape(str(error))}</pre>".encode("utf-8", "replace")
         return _MISTAKE.encode("ascii")

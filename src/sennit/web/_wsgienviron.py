@@ -80,8 +80,8 @@ def _scriptAndPath(prepath: list[bytes], postpath: list[bytes]) -> tuple[str, st
 class ErrorLog:
     """`wsgi.errors`: each line becomes an error in the log."""
 
-    def __init__(self) -> None:
-        self._rest = ""
+    # The beginning of a line whose end is to come.
+    _rest = ""
 
     def write(self, text: str) -> int:
         """Log the complete lines, and keep the rest until its line ends or `flush` is called."""

@@ -5,9 +5,11 @@ import io
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sennit.internet._reactor_parts import ReactorThreads
+from sennit.python import log
 from sennit.web.error import Error
 
 if TYPE_CHECKING:
@@ -20,29 +22,52 @@ LOOP_CHECK = 5.0
 
 
 class WayBack:
-    """Calls functions in the loop's thread, from any; says whether that will happen."""
+    """Calls functions in the thread of one loop, from any, in the order of the calls.
 
-    def __init__(self, call: Callable[..., object], loop: asyncio.AbstractEventLoop | None) -> None:
-        self._call = call
+    Waking the loop costs a system call: what comes before it has woken up goes with the same one.
+    """
+
+    def __init__(self, wake: Callable[..., object], loop: asyncio.AbstractEventLoop | None) -> None:
         self.loop = loop
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._calls: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        # Whether the loop is going to look at the calls.
+        self._wakes = False
 
     def __call__(self, function: Callable[..., object], *args: object) -> bool:
+        """Call soon; False if there is no loop any more."""
+        with self._lock:
+            self._calls.append((function, args))
+            if self._wakes:
+                return self.isAlive()
+            self._wakes = True
         try:
-            self._call(function, *args)
+            self._wake(self._runAll)
         except RuntimeError:
             if self.isAlive():
                 raise
             return False
         return True
 
+    def _runAll(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, []
+            self._wakes = False
+        for function, args in calls:
+            try:
+                function(*args)
+            except Exception:
+                log.err(None, "Unhandled error in a call for a WSGI application")
+
     def isAlive(self) -> bool:
         """False once the loop is closed."""
         return self.loop is None or not self.loop.is_closed()
 
 
-def chooseWayBack(reactor: Any) -> WayBack:
-    # Not get_running_loop: under a foreign reactor there may be none.
-    loop = asyncio._get_running_loop()
+def wayBackTo(reactor: Any, loop: asyncio.AbstractEventLoop | None) -> WayBack:
+    """The way from other threads to the loop that runs in this one; a reactor that isn't ours knows its
+    own."""
     if loop is not None and (reactor is None or isinstance(reactor, ReactorThreads)):
         return WayBack(loop.call_soon_threadsafe, loop)
     return WayBack(reactor.callFromThread, loop)
@@ -59,7 +84,12 @@ class BodyRefused(OSError):
         self.answer = answer
 
 
+_clientHasLeft = partial(ConnectionAbortedError, "the client has left")
+_serverHasStopped = partial(ConnectionAbortedError, "the server has stopped")
+
+
 def inputOf(request: "Request", call: WayBack) -> "io.BytesIO | BodyReader":
+    """What an application in another thread reads the body from."""
     if request.body_complete and (request.body_length or 0) <= QUEUE_LIMIT:
         pieces: list[bytes] = []
         while piece := request.read_body():
@@ -79,7 +109,8 @@ class BodyReader(io.RawIOBase):
 
     def __init__(self, request: "Request", call: WayBack) -> None:
         super().__init__()
-        self._request = request
+        # None once there is nothing more to be read: an application may keep its environ for long.
+        self._request: Request | None = request
         self._call = call
         self._changed = threading.Condition()
         self._pieces: deque[bytes] = deque()
@@ -87,20 +118,24 @@ class BodyReader(io.RawIOBase):
         # Whether the loop is going to look for more without being asked.
         self._watching = False
         self._isWhole = False
-        self._trouble: OSError | None = None
+        # Makes what reading raises. Not an exception, whose traceback would refer to this object again.
+        self._trouble: Callable[[], OSError] | None = None
         self._current = memoryview(b"")
 
     # In the loop's thread
 
     def watch(self) -> None:
         """Look again when more of the body has come."""
-        self._watching = True
-        self._request.on_body(self._pull)
+        if self._request is not None:
+            self._watching = True
+            self._request.on_body(self._pull)
 
     def _pull(self) -> None:
         """Take what has come, as long as there is room for it."""
+        if self._request is None:
+            return
         pieces: list[bytes] = []
-        trouble: OSError | None = None
+        trouble: Callable[[], OSError] | None = None
         piece: bytes | None = None
         room = QUEUE_LIMIT - self._held
         try:
@@ -108,20 +143,22 @@ class BodyReader(io.RawIOBase):
                 pieces.append(piece)
                 room -= len(piece)
         except Error as refusal:
-            trouble = BodyRefused(refusal)
-        except OSError as lost:
-            trouble = lost
+            trouble = partial(BodyRefused, refusal.with_traceback(None))
+        except OSError:
+            trouble = _clientHasLeft
         hasRoom = room > 0 and trouble is None
+        waits = hasRoom and piece is None
         with self._changed:
             self._pieces += pieces
             self._held += sum(map(len, pieces))
             self._trouble = trouble
-            self._isWhole = hasRoom and piece == b""
-            self._watching = hasRoom and piece is None
-            watches = self._watching
+            self._isWhole = hasRoom and not waits
+            self._watching = waits
             self._changed.notify_all()
-        if watches:
+        if waits:
             self._request.on_body(self._pull)
+        elif self._isWhole or trouble is not None:
+            self._request = None
 
     # In the application's thread
 
@@ -145,17 +182,17 @@ class BodyReader(io.RawIOBase):
         with self._changed:
             while not self._pieces:
                 if self._trouble is not None:
-                    raise self._trouble
+                    raise self._trouble()
                 if self._isWhole:
                     return b""
                 if not self._watching:
                     self._watching = True
                     if not self._call(self._pull):
-                        self._trouble = ConnectionAbortedError("the server has stopped")
+                        self._trouble = _serverHasStopped
                         continue
                 self._changed.wait(LOOP_CHECK)
                 if not self._pieces and not self._call.isAlive():
-                    self._trouble = ConnectionAbortedError("the server has stopped")
+                    self._trouble = _serverHasStopped
             piece = self._pieces.popleft()
             self._held -= len(piece)
             return piece

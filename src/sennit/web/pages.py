@@ -13,7 +13,7 @@ from sennit.web.resource import Resource
 
 if TYPE_CHECKING:
     from sennit.web import http
-    from sennit.web.resource import ResourceLike
+    from sennit.web.iweb import ResourceLike
     from sennit.web.server import Request
 
 __all__ = ["errorPage", "forbidden", "notFound"]

@@ -54,6 +54,8 @@ __all__ = [
 
 # How often a file is looked at again that is being replaced by another one just now.
 _TRIES = 3
+# How many resources of a directory are kept to be used again.
+_MAX_MADE = 1000
 
 
 class Data(Resource):
@@ -124,6 +126,8 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
     # The walk that made this object has looked at its path already, and saw this.
     _isChecked = True
     _seen: os.stat_result | None = None
+    # Resources below that can be used again, by segment: only where no subclass has a say in making them.
+    _made: dict[bytes | str, "File"]
 
     def __init__(
         self,
@@ -136,6 +140,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         """`path` is made absolute at once and need not exist. `defaultType` is for extensions that
         `contentTypes` doesn't have; `ignoredExts` see `ignoreExt`: with `allowExt`, any extension. `registry`
         is given to processors."""
+        self.__dict__["_made"] = {}
         Resource.__init__(self)
         FilePath.__init__(self, os.fsdecode(path))
         self.defaultType = defaultType
@@ -155,6 +160,12 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         """The resource of a name in this directory; of an empty one, the index or a listing."""
         if not self._isChecked and not self._mayBeSeen():
             return self.childNotFound
+        made = self._made.get(path)
+        if made is not None and not (self.processors and os.path.splitext(made.path)[1] in self.processors):
+            info = self._look(made.path)
+            if info is not None:
+                made.__dict__["_seen"] = info
+                return made
         try:
             name = path.decode("utf-8") if isinstance(path, bytes) else path
         except UnicodeDecodeError:
@@ -169,7 +180,27 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             if not self.ignoredExts:
                 return self.childNotFound
             return self._withIgnoredExtension(name)
-        return self._resourceOf(found, info)
+        child = self._resourceOf(found, info)
+        if type(self) is File and type(child) is File and "createSimilarFile" not in self.__dict__:
+            # The lists that a program may still add to are shared by what is used again.
+            child.__dict__["indexNames"] = self.indexNames
+            if len(self._made) >= _MAX_MADE:
+                self._made.clear()
+            self._made[path] = child
+        return child
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        self._forgetMade(name)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._forgetMade(name)
+
+    def _forgetMade(self, changed: str) -> None:
+        """Make the resources below anew, which have been handed an attribute that has changed."""
+        if self._made and not changed.startswith("_"):
+            self._made.clear()
 
     def _look(self, path: str) -> os.stat_result | None:
         return look(path, None if self.allowSymlinks else self._root)
@@ -182,9 +213,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
                 return made if hasattr(made, "render") else IResource(made)
         child = self.createSimilarFile(path)
         if isinstance(child, File):
-            child._root = self._root
-            child._isChecked = True
-            child._seen = info
+            child.__dict__.update(_root=self._root, _isChecked=True, _seen=info)
         return child
 
     def _index(self) -> Any:
@@ -217,25 +246,29 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         if cls.__init__ is File.__init__ and path[:1] == os.sep:
             # As the constructor would do, at a fraction of its cost: this is done for each request.
             child = cls.__new__(cls)
-            child.path = path
-            child.alwaysCreate = False
-            child.children = {}
-            child.defaultType = self.defaultType
-            child.ignoredExts = self.ignoredExts
-            child.registry = self.registry
-            child._root = path
+            child.__dict__ = {
+                "path": path,
+                "children": {},
+                "defaultType": self.defaultType,
+                "ignoredExts": self.ignoredExts,
+                "registry": self.registry,
+                "processors": self.processors,
+                "indexNames": self.indexNames[:],
+                "childNotFound": self.childNotFound,
+                "_root": path,
+                "_made": {},
+            }
         else:
             child = cls(path, self.defaultType, self.ignoredExts, self.registry)
-        child.processors = self.processors
-        child.indexNames = self.indexNames[:]
-        child.childNotFound = self.childNotFound
+            child.processors = self.processors
+            child.indexNames = self.indexNames[:]
+            child.childNotFound = self.childNotFound
         own = self.__dict__
-        for name in _HANDED_DOWN:
-            if name in own:
-                child.__dict__[name] = own[name]
-        if path.startswith(self._root.rstrip(os.sep) + os.sep):
-            child._root = self._root
-            child._isChecked = False
+        if not _HANDED_DOWN.isdisjoint(own):
+            child.__dict__.update((name, own[name]) for name in _HANDED_DOWN if name in own)
+        root = self._root
+        if path.startswith(root) and (path[len(root) : len(root) + 1] == os.sep or root == os.sep):
+            child.__dict__.update(_root=root, _isChecked=False)
         return child
 
     def _mayBeSeen(self) -> bool:
@@ -270,7 +303,8 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
     def render_GET(self, request: "Request") -> Any:
         """Answer with the file, the parts of it that are asked for, or what the client's conditions make of
         it."""
-        info, self._seen = self._seen, None
+        info = self._seen
+        self.__dict__["_seen"] = None
         if info is None:
             info = self._look(self.path) if self._isChecked or self._mayBeSeen() else None
         if info is None:
@@ -292,7 +326,8 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
 
     def _renderFile(self, request: "Request", info: os.stat_result) -> Any:
         path, encoding = self.path, self.encoding
-        if encoding is None and self.precompressed:
+        kept = keptFile(path, info)
+        if encoding is None and self.precompressed and (kept is None or kept.mayHaveVariants()):
             root = None if self.allowSymlinks else self._root
             variants = findVariants(path, info, self.precompressed, root)
             if variants:
@@ -302,7 +337,15 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
                 if coding != IDENTITY:
                     path, info = variants[coding]
                     encoding = coding
-        file = keptFile(path, info) or self._open(path, info)
+                    kept = keptFile(path, info)
+            elif kept is not None:
+                kept.hasNoVariants()
+        if kept is not None and request.method == b"GET" and not _hasConditions(request):
+            return kept.answer(
+                (self.type, encoding, self.charset, self.cacheControl),
+                lambda: self._plainFields(kept.info, encoding),
+            )
+        file = kept or self._open(path, info)
         try:
             return self._answer(request, file, encoding)
         except BaseException:
@@ -324,9 +367,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
 
     def _answer(self, request: "Request", file: OpenedFile | KeptFile, encoding: str | None) -> Any:
         info = file.info
-        # Not later than now, which a client could not make sense of (RFC 9110 section 8.8.2.1).
-        modified = min(int(info.st_mtime), int(time.time()))
-        etag = b'"%x-%x-%x"' % (info.st_mtime_ns, info.st_size, info.st_ino)
+        etag, modified = _validatorsOf(info)
         if self.cacheControl is not None:
             request.setHeader(b"Cache-Control", self.cacheControl)
         request.setHeader(b"Accept-Ranges", b"bytes")
@@ -363,6 +404,21 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         if not isinstance(body, bytes):
             request.setHeader(b"Content-Length", b"%d" % length)
         return body
+
+    def _plainFields(self, info: os.stat_result, encoding: str | None) -> list[tuple[bytes, bytes | str]]:
+        """The header fields of a whole file."""
+        etag, modified = _validatorsOf(info)
+        fields: list[tuple[bytes, bytes | str]] = [
+            (b"Accept-Ranges", b"bytes"),
+            (b"Content-Type", withCharset(self.type or self.defaultType, self.charset)),
+            (b"ETag", etag),
+            (b"Last-Modified", http.datetimeToString(modified)),
+        ]
+        if encoding is not None:
+            fields.append((b"Content-Encoding", encoding))
+        if self.cacheControl is not None:
+            fields.append((b"Cache-Control", self.cacheControl))
+        return fields
 
     # For subclasses that send something else than what the file has
 
@@ -421,15 +477,17 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
 
 
 # What a file in a directory has as the directory's own object has it.
-_HANDED_DOWN = (
-    "allowSymlinks",
-    "cacheControl",
-    "charset",
-    "contentEncodings",
-    "contentTypes",
-    "forbidden",
-    "maxRanges",
-    "precompressed",
+_HANDED_DOWN = frozenset(
+    {
+        "allowSymlinks",
+        "cacheControl",
+        "charset",
+        "contentEncodings",
+        "contentTypes",
+        "forbidden",
+        "maxRanges",
+        "precompressed",
+    }
 )
 
 
@@ -439,6 +497,26 @@ def _isCustomized(file: File) -> bool:
         cls.openForReading is not File.openForReading
         or cls.getFileSize is not File.getFileSize
         or cls.makeProducer is not File.makeProducer
+    )
+
+
+def _validatorsOf(info: os.stat_result) -> tuple[bytes, int]:
+    """Entity tag and time of modification of a file."""
+    etag = b'"%x-%x-%x"' % (info.st_mtime_ns, info.st_size, info.st_ino)
+    # Not later than now, which a client could not make sense of (RFC 9110 section 8.8.2.1).
+    return etag, min(int(info.st_mtime), int(time.time()))
+
+
+def _hasConditions(request: "Request") -> bool:
+    """Whether the answer may be another one than the whole file."""
+    get = request.getHeader
+    # Not in a loop: this is asked for each small file.
+    return (
+        get(b"if-none-match") is not None
+        or get(b"if-modified-since") is not None
+        or get(b"range") is not None
+        or get(b"if-match") is not None
+        or get(b"if-unmodified-since") is not None
     )
 
 

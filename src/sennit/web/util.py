@@ -69,7 +69,7 @@ class ParentRedirect(Resource):
 
     def render(self, request: "Request") -> bytes:
         """Answer with the redirect."""
-        # Up to the last slash; what the path of the address says counts, with all that this leaf has consumed.
+        # What the address says counts, with all that this leaf has consumed of it.
         path = request.path.rpartition(b"/")[0] + b"/"
         origin = b"/".join(request.prePathURL().split(b"/", 3)[:3])
         return redirectTo(origin + path, request)

@@ -129,6 +129,10 @@ class VHostMonsterResource(Resource):
             return notFound()
         return _ClaimedHost(path == b"https")
 
+    def render(self, request: "Request") -> Any:
+        """Without a host there is nothing to be found."""
+        return notFound().render(request)
+
 
 class _ClaimedHost(Resource):
     """The next segment is the host."""
@@ -147,6 +151,9 @@ class _ClaimedHost(Resource):
         if hasattr(request.site, "getResourceFor"):
             return request.site.getResourceFor(request)
         return getChildForRequest(request.site.resource, request)
+
+    def render(self, request: "Request") -> Any:
+        return notFound().render(request)
 
     def _claim(self, request: "Request", host: bytes, port: int) -> None:
         request.setHost(host, port, self._secure)

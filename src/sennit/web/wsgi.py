@@ -9,11 +9,13 @@ loop's: the two meet in `_InThread` and in `_wsgiinput`, and nowhere else. Bodie
 side that is faster waits for the other.
 """
 
+import asyncio
 import io
 import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
@@ -21,7 +23,7 @@ from sennit.internet._reactor_base import homeLoop
 from sennit.internet._reactor_parts import ReactorThreads
 from sennit.python import log
 from sennit.web._wsgienviron import Environ, ErrorLog, environOf
-from sennit.web._wsgiinput import LOOP_CHECK, QUEUE_LIMIT, BodyRefused, WayBack, chooseWayBack, inputOf
+from sennit.web._wsgiinput import LOOP_CHECK, QUEUE_LIMIT, BodyRefused, WayBack, inputOf, wayBackTo
 from sennit.web.error import Error
 from sennit.web.resource import Resource
 from sennit.web.server import NOT_DONE_YET
@@ -69,6 +71,7 @@ class WSGIResource(Resource):
         self._reactor = reactor
         self._threadpool = threadpool
         self._application: Callable[..., Iterable[bytes]] = application
+        self._lastWayBack: WayBack | None = None
         if threadpool is None:
             self.streamsBody = False
 
@@ -86,12 +89,20 @@ class WSGIResource(Resource):
         if self._threadpool is None:
             return self._renderHere(request, environ)
         self._wakePool()
-        call = chooseWayBack(self._reactor)
+        call = self._wayBack()
         body = inputOf(request, call)
         environ["wsgi.input"] = body if isinstance(body, io.BytesIO) else io.BufferedReader(body, QUEUE_LIMIT)
         exchange = _InThread(self._application, environ, request, self, call)
         self._threadpool.callInThread(exchange.run)
         return NOT_DONE_YET
+
+    def _wayBack(self) -> WayBack:
+        # Not get_running_loop: under a foreign reactor there may be none.
+        loop = asyncio._get_running_loop()
+        way = self._lastWayBack
+        if way is None or way.loop is not loop:
+            way = self._lastWayBack = wayBackTo(self._reactor, loop)
+        return way
 
     def _wakePool(self) -> None:
         pool = self._threadpool
@@ -129,9 +140,7 @@ def _makeHead(status: Any, headers: Any) -> _Head:
     """Raises TypeError and ValueError for what can't be sent."""
     if not isinstance(status, str):
         raise TypeError(f"the status must be str, not {type(status).__name__}")
-    found = _STATUS.fullmatch(status)
-    if found is None:
-        raise ValueError(f"the status must be a code from 200 on and a phrase, not {status!r}")
+    code, reason = _makeStatus(status)
     if not isinstance(headers, list):
         if isinstance(headers, str | bytes) or not isinstance(headers, Sequence):
             raise TypeError(f"the headers must be a list of pairs, not {type(headers).__name__}")
@@ -143,7 +152,15 @@ def _makeHead(status: Any, headers: Any) -> _Head:
         field = _makeField(header)
         if field is not None:
             fields.append(field)
-    return _Head(int(found[1]), None if found[2] is None else found[2].encode("latin-1"), fields)
+    return _Head(code, reason, fields)
+
+
+@lru_cache(maxsize=256)
+def _makeStatus(status: str) -> tuple[int, bytes | None]:
+    found = _STATUS.fullmatch(status)
+    if found is None:
+        raise ValueError(f"the status must be a code from 200 on and a phrase, not {status!r}")
+    return int(found[1]), None if found[2] is None else found[2].encode("latin-1")
 
 
 def _makeField(header: Any) -> _Field | None:
@@ -154,18 +171,29 @@ def _makeField(header: Any) -> _Field | None:
         warnings.warn(f"a header should be a tuple, not a list: {header!r}", RuntimeWarning, stacklevel=5)
     if len(header) != 2 or not isinstance(header[0], str) or not isinstance(header[1], str):
         raise TypeError(f"a header must be a pair of str, not {header!r}")
-    name, value = header
+    value: str = header[1]
+    # Printable ASCII is the common case, and quickly told.
+    if not (value.isascii() and value.isprintable()) and _VALUE.fullmatch(value) is None:
+        raise ValueError(f"{value!r} can't be the value of a header (RFC 9110 section 5.5)")
+    name = _makeName(header[0])
+    if name is None:
+        return None
+    if name == b"Connection":
+        # Closing is the one thing about the connection that an application may have a reason to wish for.
+        return (name, b"close") if "close" in value.lower() else None
+    return name, value.encode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def _makeName(name: str) -> bytes | None:
+    """The name of a header, encoded; None if the application can't set that one."""
     if _NAME.fullmatch(name) is None:
         raise ValueError(f"{name!r} can't be the name of a header (RFC 9110 section 5.1)")
-    if _VALUE.fullmatch(value) is None:
-        raise ValueError(f"{value!r} can't be the value of a header (RFC 9110 section 5.5)")
-    lower = name.lower().encode("ascii")
+    encoded = name.encode("ascii")
+    lower = encoded.lower()
     if lower in _NOT_THE_APPLICATIONS:
         return None
-    if lower == b"connection":
-        # Closing is the one thing about the connection that an application may have a reason to wish for.
-        return (b"Connection", b"close") if "close" in value.lower() else None
-    return name.encode("ascii"), value.encode("latin-1")
+    return b"Connection" if lower == b"connection" else encoded
 
 
 class _Exchange:
@@ -298,11 +326,12 @@ class _Pieces(Iterator[bytes]):
 
     def __init__(self, exchange: _InLoop, result: Iterable[bytes]) -> None:
         self._exchange = exchange
-        self._result: Iterable[bytes] | None = result
+        self._result = result
+        self._isClosed = False
         self._iterator: Iterator[bytes] | None = None
 
     def __next__(self) -> bytes:
-        if self._result is None:
+        if self._isClosed:
             raise StopIteration
         try:
             if self._iterator is None:
@@ -320,9 +349,9 @@ class _Pieces(Iterator[bytes]):
 
     def close(self) -> None:
         """Close the result, once."""
-        result, self._result, self._iterator = self._result, None, None
-        if result is not None:
-            _closeResult(result)
+        if not self._isClosed:
+            self._isClosed = True
+            _closeResult(self._result)
             self._exchange.errors.flush()
 
 

@@ -222,6 +222,8 @@ class _Call:
 
     def __init__(self, useDateTime: bool) -> None:
         self._values = Unmarshaller(use_datetime=useDateTime)
+        # No encoding: it gets str from the parser, not bytes.
+        self._values.xml("", None)
         self._depth = 0
         parser: Any = expat.ParserCreate()
         parser.StartElementHandler = self._start

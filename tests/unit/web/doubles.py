@@ -5,7 +5,7 @@ from typing import Any
 
 from sennit.web.resource import Resource
 from sennit.web.server import Site
-from sennit.web.testing import TestClient
+from sennit.web.testing import Response, TestClient
 
 
 class Calls(Resource):
@@ -25,6 +25,12 @@ class Calls(Resource):
 def clientOf(function: Callable[[Any], Any], **options: Any) -> TestClient:
     """A client of a site where every request is answered by a function."""
     return TestClient(Site(Calls(function)), **options)
+
+
+def answered(function: Any, *, method: str = "GET", target: str = "/", **options: Any) -> Response:
+    """The response to one request that is answered by a function."""
+    with clientOf(function) as client:
+        return client.request(method, target, **options)
 
 
 class RequestDouble:

@@ -136,6 +136,20 @@ class TestAvatar:
         assert (response.code, response.body) == (200, b"")
         assert realm.log == [b"joe", "out"]
 
+    @pytest.mark.parametrize("makeRealm", [Realm, Later])
+    def test_that_knows_get_alone_is_asked_by_one_login(self, makeRealm: Any) -> None:
+        class Plain(Avatar):
+            def render(self, request: Any) -> str:
+                if request.method != b"GET":
+                    raise error.UnsupportedMethod([b"GET"])
+                return "got"
+
+        realm = makeRealm()
+        realm.make = Plain
+        with clientOf(realm) as client:
+            assert client.head("/members", headers=JOE).code == 200
+        assert realm.log == [b"joe", "out"]
+
     def test_refuses_methods_for_itself(self) -> None:
         with clientOf() as client:
             response = client.post("/members", headers=JOE)
@@ -471,7 +485,7 @@ class TestDigest:
     """With curl, which does the sums its own way; the sums by themselves are in tests/unit/cred."""
 
     def answer(self, challenge: str, target: str, count: int = 1) -> dict[str, str]:
-        """What a client answers to a challenge of this server (MD5)."""
+        """What a client answers to a challenge of this server."""
         from tests.unit.cred.test_digest import answerTo
 
         pairs = [part.partition("=") for part in challenge.removeprefix("digest ").split(", ")]
@@ -499,6 +513,14 @@ class TestDigest:
             for count in (1, 2, 3):
                 response = client.get("/members/a", headers=self.answer(challenge, "/members/a", count))
                 assert response.code == 200
+
+    @pytest.mark.parametrize("algorithms", [["SHA-256", "MD5"], ["MD5", "SHA-256"]])
+    @pytest.mark.parametrize("chosen", [0, 1])
+    def test_any_challenge_can_be_answered(self, algorithms: list[str], chosen: int) -> None:
+        with clientOf(factories=[DigestCredentialFactory(name, "members") for name in algorithms]) as client:
+            challenges = client.get("/members").headers.getRawHeaders("WWW-Authenticate") or []
+            headers = self.answer(challenges[chosen], "/members")
+            assert client.get("/members", headers=headers).code == 200
 
     def test_replay_is_refused_as_stale(self) -> None:
         with self.client() as client:

@@ -11,8 +11,8 @@ from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.error import ConnectionDone, ConnectionLost
 from sennit.web import http
 from sennit.web.server import NOT_DONE_YET, Site
-from sennit.web.testing import AsyncTestClient, Response, TestClient
-from tests.unit.web.doubles import Calls, clientOf
+from sennit.web.testing import AsyncTestClient, TestClient
+from tests.unit.web.doubles import Calls, answered, clientOf
 
 
 def told(function: Any, *, method: str = "GET", target: str = "/", client: Any = None, **options: Any) -> Any:
@@ -27,12 +27,6 @@ def told(function: Any, *, method: str = "GET", target: str = "/", client: Any =
         response = testClient.request(method, target, **options)
     assert results, response.text
     return results[0]
-
-
-def answered(function: Any, *, method: str = "GET", target: str = "/", **options: Any) -> Response:
-    """The response to one request that is answered by a function."""
-    with clientOf(function) as client:
-        return client.request(method, target, **options)
 
 
 class TestArguments:
@@ -521,6 +515,43 @@ class TestEnd:
         answered(render)
         assert seen == ["127.0.0.1"]
 
+    @pytest.mark.parametrize("secure", [False, True])
+    def test_addresses_are_known_after_the_end(self, secure: bool) -> None:
+        requests: list[Any] = []
+
+        def render(request: Any) -> bytes:
+            requests.append(request)
+            return b""
+
+        ends: Any = {"peer": ("192.0.2.7", 7), "host": ("192.0.2.8", 8), "secure": secure}
+        with TestClient(Site(Calls(render)), **ends) as client:
+            client.get("/")
+        [request] = requests
+        assert request.getClientAddress() == IPv4Address("TCP", "192.0.2.7", 7)
+        assert request.getHost() == IPv4Address("TCP", "192.0.2.8", 8)
+        assert request.isSecure() is secure
+
+    def test_addresses_are_known_when_the_client_has_left(self) -> None:
+        seen: list[Any] = []
+
+        def render(request: Any) -> int:
+            gone = request.notifyFinish()
+            gone.addErrback(lambda ignored: seen.append((request.getClientIP(), request.getHost().port)))
+            request.write(b"x")
+            return NOT_DONE_YET
+
+        with clientOf(render) as client, client.stream("GET", "/") as response:
+            response.disconnect()
+        assert seen == [("127.0.0.1", 80)]
+
+    def test_request_made_by_hand_has_no_addresses(self) -> None:
+        request: Any = http.Request()
+        assert (request.getClientIP(), request.isSecure(), request.getHost()) == (
+            None,
+            False,
+            UNIXAddress(None),
+        )
+
     def test_channel_and_content_are_gone_after_the_end(self) -> None:
         requests: list[Any] = []
 
@@ -533,3 +564,30 @@ class TestEnd:
         assert requests[0].isSecure() is False
         assert requests[0].content is None
         assert requests[0].channel is None
+
+
+class TestNextRequest:
+    """What was set on one request is unknown to the next one, of whatever client."""
+
+    def test_attributes_stay_with_their_request(self) -> None:
+        def render(request: Any) -> str:
+            seen.append(dict(vars(request)))
+            request.user = "ada"
+            return ""
+
+        seen: list[Any] = []
+        with clientOf(render) as client:
+            client.get("/")
+            client.get("/")
+        assert seen == [{}, {}]
+
+    def test_args_cookies_and_addresses_stay_with_their_request(self) -> None:
+        def render(request: Any) -> str:
+            parts = [request.args[b"name"][0], request.getCookie("c"), request.getHost().host.encode()]
+            return b" ".join(parts).decode()
+
+        site = Site(Calls(render))
+        for name, host in (("ada", "192.0.2.1"), ("grace", "192.0.2.2")):
+            with TestClient(site, host=(host, 80)) as client:
+                response = client.post("/", form={"name": name}, headers={"Cookie": f"c={name}"})
+                assert response.text == f"{name} {name} {host}"

@@ -82,8 +82,7 @@ def test_traversal_asks_get_child_for_what_is_not_static() -> None:
 
 def test_unknown_child_is_not_found() -> None:
     found, request = find(Resource(), b"a", b"b")
-    found.render(request)
-    assert request.code == 404
+    assert found.render(request).code == 404
 
 
 def test_render_calls_method() -> None:

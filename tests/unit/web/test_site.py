@@ -205,6 +205,15 @@ async def get(port: int, target: str = "/") -> bytes:
     return answer
 
 
+async def connected(port: int) -> socket.socket:
+    """A connection whose client lets the server send little in advance."""
+    client = socket.socket()
+    client.setblocking(False)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+    return client
+
+
 class TestStarting:
     def test_site_serves_between_start_and_stop(self) -> None:
         async def main() -> None:
@@ -278,6 +287,60 @@ class TestStarting:
 
         started = asyncio.Event()
         asyncio.run(main())
+
+    @pytest.mark.parametrize("grace", [None, 5])
+    def test_large_response_in_flight_arrives_whole(self, grace: float | None) -> None:
+        size = 4 * 1024 * 1024
+
+        async def main() -> None:
+            site = Site(Calls(lambda request: b"x" * size))
+            port = await site.start()
+            with await connected(port.getHost().port) as client:
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                received = [await loop.sock_recv(client, 100)]
+                stopping = asyncio.ensure_future(site.stop(grace))
+                # Longer than it takes to stop if nothing is waited for.
+                await asyncio.sleep(0.1)
+                while piece := await loop.sock_recv(client, 1_000_000):
+                    received.append(piece)
+                await stopping
+            head, _, body = b"".join(received).partition(b"\r\n\r\n")
+            assert len(body) == size
+            assert b"Content-Length: %d" % size in head
+
+        asyncio.run(main())
+
+    def test_response_that_nobody_takes_is_cut_after_grace(self) -> None:
+        async def main() -> None:
+            site = Site(Calls(lambda request: b"x" * 32 * 1024 * 1024))
+            port = await site.start()
+            with await connected(port.getHost().port) as client:
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await loop.sock_recv(client, 100)
+                async with asyncio.timeout(5):
+                    await site.stop(grace=0.05)
+
+        asyncio.run(main())
+
+    def test_request_that_ends_while_site_stops_is_logged(self, tmp_path: Path) -> None:
+        async def slow(request: Any) -> str:
+            started.set()
+            await asyncio.sleep(0.1)
+            return "slow"
+
+        async def main() -> None:
+            site = Site(Calls(slow), logPath=str(tmp_path / "access.log"))
+            port = await site.start()
+            answer = asyncio.ensure_future(get(port.getHost().port))
+            await started.wait()
+            await site.stop()
+            assert (await answer).endswith(b"slow")
+
+        started = asyncio.Event()
+        asyncio.run(main())
+        assert '"GET / HTTP/1.1" 200 4 ' in (tmp_path / "access.log").read_text()
 
     def test_endless_request_is_cut_after_grace(self) -> None:
         events: list[str] = []

@@ -1,7 +1,7 @@
 """Flattening: what becomes of each part, what is escaped where, what is waited for, and what goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ def errorOf(root: Any) -> FlattenerError:
         (tags.br(), "<br />"),
         (tags.br("x"), "<br>x</br>"),
         (Tag(b"p", {b"a": b"b"}, [b"c"]), '<p a="b">c</p>'),
-        (tags.p(title="\"<>&'"), "<p title=\"&quot;&lt;&gt;&amp;'\"></p>"),
+        (tags.p(title="\"<>&'"), '<p title="&quot;&lt;&gt;&amp;\'"></p>'),
         (tags.transparent("a", tags.b("c")), "a<b>c</b>"),
         (tags.p(b="1", a="2"), '<p b="1" a="2"></p>'),
         (CDATA("a<b"), "<![CDATA[a<b]]>"),
@@ -237,14 +237,16 @@ def test_unfilled_slot_is_an_error() -> None:
 
 
 def test_error_tells_where_in_the_template() -> None:
-    template = '<p xmlns:t="http://twistedmatrix.com/ns/twisted.web.template/0.1">\n <b t:render="fails" />\n</p>'
+    template = (
+        '<p xmlns:t="http://twistedmatrix.com/ns/twisted.web.template/0.1">\n <b t:render="fails" />\n</p>'
+    )
     text = str(errorOf(["some text", Sample(XMLString(template))]))
     assert 'line 1, column 0, in "p"' in text
     assert 'line 2, column 1, in "b"' in text
     assert "Sample object" in text
     assert "in fails" in text
     assert "LookupError: no such row" in text
-    assert "_template_flatten" not in text
+    assert "web/_template_flatten.py" not in text
 
 
 def test_error_text_survives_bad_reprs() -> None:
@@ -329,9 +331,9 @@ def test_asynchronous_generators_are_shown() -> None:
 
 def test_futures_and_other_awaitables_are_shown() -> None:
     class Later:
-        def __await__(self) -> Iterator[Any]:
+        def __await__(self) -> Generator[Any, None, str]:
             yield from asyncio.sleep(0).__await__()
-            return "y"  # noqa: B901
+            return "y"
 
     async def run() -> bytes:
         future = asyncio.get_running_loop().create_future()

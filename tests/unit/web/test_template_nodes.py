@@ -32,7 +32,9 @@ def test_tags_do_not_share_their_lists() -> None:
     assert tags.p().attributes == {}
 
 
-@pytest.mark.parametrize(("name", "made"), [("del_", "del"), ("p", "p"), ("transparent", ""), ("main", "main")])
+@pytest.mark.parametrize(
+    ("name", "made"), [("del_", "del"), ("p", "p"), ("transparent", ""), ("main", "main")]
+)
 def test_tags_makes_tags(name: str, made: str) -> None:
     assert getattr(tags, name).tagName == made
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from sennit.internet.defer import Deferred
+from sennit.web import _template_render
 from sennit.web.error import Error
 from sennit.web.server import NOT_DONE_YET, Site
 from sennit.web.template import Element, Tag, TagLoader, renderElement, renderer, tags
-from sennit.web.testing import AsyncTestClient, BrokenResponse, TestClient
+from sennit.web.testing import AsyncTestClient, TestClient
 from tests.unit.web.doubles import Calls, clientOf
 
 
@@ -128,19 +129,20 @@ def test_renderer_is_cancelled_when_the_client_leaves() -> None:
 
 
 class Broken(Element):
-    """Fails in its renderer."""
+    """Fails in its renderer. The exception is made there: one that is kept would keep the request."""
 
-    def __init__(self, exception: Exception) -> None:
+    def __init__(self, kind: type[Exception], detail: Any) -> None:
         super().__init__(TagLoader(tags.p("before ", tags.b(render="fails"))))
-        self.exception = exception
+        self.kind = kind
+        self.detail = detail
 
     @renderer
     def fails(self, request: Any, tag: Tag) -> Tag:
-        raise self.exception
+        raise self.kind(self.detail)
 
 
 def test_mistake_before_anything_was_sent_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
-    with clientOf(lambda request: renderElement(request, Broken(LookupError("secret")))) as client:
+    with clientOf(lambda request: renderElement(request, Broken(LookupError, "secret"))) as client:
         response = client.get("/")
     assert response.code == 500
     assert b"before" not in response.body
@@ -151,7 +153,7 @@ def test_mistake_before_anything_was_sent_is_a_500(caplog: pytest.LogCaptureFixt
 
 def test_traceback_is_shown_to_developers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-    site = Site(Calls(lambda request: renderElement(request, Broken(LookupError("<secret>")))))
+    site = Site(Calls(lambda request: renderElement(request, Broken(LookupError, "<secret>"))))
     site.displayTracebacks = True
     with TestClient(site) as client:
         response = client.get("/")
@@ -160,42 +162,53 @@ def test_traceback_is_shown_to_developers(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_error_in_renderer_answers_with_its_code() -> None:
-    with clientOf(lambda request: renderElement(request, Broken(Error(404)))) as client:
+    with clientOf(lambda request: renderElement(request, Broken(Error, 404))) as client:
         assert client.get("/").code == 404
 
 
 async def partly() -> AsyncIterator[Any]:
     yield "begun "
     await asyncio.sleep(0.01)
-    yield Broken(LookupError("<secret>"))
+    yield Broken(LookupError, "<secret>")
+
+
+async def receivedFrom(site: Site) -> bytes:
+    """Everything that is sent over a real connection until it is closed."""
+    async with site.start() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        received = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await writer.wait_closed()
+    return received
 
 
 @pytest.mark.parametrize(
     ("tracebacks", "notice"), [(False, b"An error occurred"), (True, b"LookupError: &lt;secret&gt;")]
 )
 def test_mistake_after_the_beginning_is_told_and_cuts(
-    caplog: pytest.LogCaptureFixture, tracebacks: bool, notice: bytes
+    monkeypatch: pytest.MonkeyPatch, tracebacks: bool, notice: bytes
 ) -> None:
+    # Records that pytest keeps of the log would keep the request, and the site would wait for it.
+    logged: list[str] = []
+    monkeypatch.setattr(
+        _template_render._logger, "error", lambda text, request, exc_info: logged.append(str(exc_info))
+    )
     site = Site(Calls(lambda request: renderElement(request, partly())))
     site.displayTracebacks = tracebacks
-    received = b""
-    with TestClient(site) as client, client.stream("GET", "/") as response:
-        with pytest.raises(BrokenResponse):
-            for piece in response.pieces():
-                received += piece
-    assert response.code == 200
-    assert b"begun before " in received
+    received = asyncio.run(receivedFrom(site))
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"begun " in received
+    assert b"<p>before " in received
     assert notice in received
-    assert "LookupError: <secret>" in caplog.text
+    # Without the last chunk (RFC 9112 section 8), the client sees that something is missing.
+    assert not received.endswith(b"0\r\n\r\n")
+    assert "LookupError: <secret>" in logged[0]
 
 
 def test_bare_request_gets_the_notice(caplog: pytest.LogCaptureFixture) -> None:
-    class BareWithAddress(Bare):
-        method = b"GET"
-        uri = b"/x"
-
-    request = BareWithAddress()
-    renderElement(request, Broken(LookupError("secret")))
+    request = Bare()
+    renderElement(request, Broken(LookupError, "secret"))
     assert request.events[0] == 500
     assert b"An error occurred" in request.events[1]
     assert request.events[-1] == "finish"

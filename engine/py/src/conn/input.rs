@@ -262,11 +262,12 @@ impl Conn {
 
     /// The file that a program's `Site.getContentFile(length)` wants the body in.
     fn given_file(&self, py: Python<'_>, declared: Option<u64>) -> PyResult<Option<Py<PyAny>>> {
-        let site = self.service.get().site(py);
-        match site.getattr_opt(intern!(py, "getContentFile"))? {
-            Some(make) => Ok(Some(make.call1((declared,))?.unbind())),
-            None => Ok(None),
+        if !self.service.get().gives_files {
+            return Ok(None);
         }
+        let site = self.service.get().site(py);
+        site.call_method1(intern!(py, "getContentFile"), (declared,))
+            .map(|file| Some(file.unbind()))
     }
 
     /// Send `100 Continue` if it is owed (RFC 9110 section 10.1.1).

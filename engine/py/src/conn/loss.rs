@@ -125,6 +125,9 @@ impl Conn {
             state.facts.deaf = true;
             std::mem::replace(&mut state.transport, Transport::Closed)
         };
+        if !matches!(transport, Transport::Closed) {
+            self.service.get().release();
+        }
         if let Transport::Socket(socket) = &transport {
             if reset {
                 // Closing is what matters; a socket that can't be told to reset is closed all the same.

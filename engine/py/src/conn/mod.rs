@@ -251,6 +251,9 @@ impl State {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        self.service.get().release();
+        // One that was never closed: its engine, or its `Channel`, has simply been let go.
+        if !matches!(self.state.get_mut().transport, Transport::Closed) {
+            self.service.get().release();
+        }
     }
 }

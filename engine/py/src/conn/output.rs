@@ -64,6 +64,16 @@ pub struct Ended {
     pub short: bool,
 }
 
+type Fields<'a> = SmallVec<[(&'a [u8], &'a [u8]); 12]>;
+
+fn with_type<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    default_type: Option<&'a [u8]>,
+) -> Fields<'a> {
+    let content_type = default_type.map(|name| (&b"Content-Type"[..], name));
+    fields.chain(content_type).collect()
+}
+
 impl State {
     /// Put the head of the response out.
     pub fn emit_head(
@@ -80,28 +90,35 @@ impl State {
         };
         let typed = length != Some(0) && !matches!(response.code, 204 | 304);
         let (out, code, reason) = (self.out.tail(), response.code, response.reason());
-        let framed = match (headers, &plan.default_type) {
-            (None, DefaultType::Html | DefaultType::Nothing) => {
-                let html = typed && matches!(plan.default_type, DefaultType::Html);
-                clock::with_stock_lines(py, html, |stock| {
+        let default_type: Option<&[u8]> = match &plan.default_type {
+            DefaultType::Html if typed => Some(b"text/html"),
+            DefaultType::Other(name) if typed => Some(name),
+            _ => None,
+        };
+        let framed = match (headers, &response.extra_fields) {
+            (Some(headers), _) => {
+                let fields = with_type(headers.iter(), default_type);
+                responder.head(out, code, reason, fields.iter().copied(), length, close)
+            }
+            (None, None) if !matches!(plan.default_type, DefaultType::Other(_)) => {
+                clock::with_stock_lines(py, default_type.is_some(), |stock| {
                     let lines = [stock, plan.lines.unwrap_or_default()];
                     responder.preset_head(out, code, reason, lines, length, close)
                 })
             }
-            _ => {
-                let date = clock::http_date();
-                let mut fields: SmallVec<[(&[u8], &[u8]); 12]> = SmallVec::new();
-                match headers {
-                    Some(headers) => fields.extend(headers.iter()),
-                    None => fields
-                        .extend([(&b"Server"[..], crate::SERVER.as_bytes()), (b"Date", &date)]),
-                }
-                match &plan.default_type {
-                    DefaultType::Html if typed => fields.push((b"Content-Type", b"text/html")),
-                    DefaultType::Other(name) if typed => fields.push((b"Content-Type", name)),
-                    _ => {}
-                }
-                responder.head(out, code, reason, fields.iter().copied(), length, close)
+            (None, extra) => {
+                let fields = with_type(extra.iter().flat_map(HeaderMap::iter), default_type);
+                clock::with_stock_lines(py, false, |stock| {
+                    responder.head_after(
+                        out,
+                        code,
+                        reason,
+                        stock,
+                        fields.iter().copied(),
+                        length,
+                        close,
+                    )
+                })
             }
         };
         self.facts.close_after |= framed.close;

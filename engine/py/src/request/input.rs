@@ -90,6 +90,7 @@ pub fn content(request: &Request, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>
         }
         std::mem::replace(&mut state.body, Body::Nothing)
     };
+    let in_memory = matches!(body, Body::Nothing | Body::Memory(_));
     let content = match body {
         Body::Nothing => bytes_io(py, b"")?,
         Body::Memory(bytes) => bytes_io(py, &bytes)?,
@@ -108,6 +109,7 @@ pub fn content(request: &Request, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>
         }
     };
     let mut state = request.lock(py);
+    state.content_in_memory = in_memory;
     Ok(Some(
         state.content.get_or_insert(content.unbind()).clone_ref(py),
     ))

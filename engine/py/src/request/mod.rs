@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use crate::conn::{Conn, Sink};
 use crate::errors;
 use crate::headers::{HeaderMap, Headers};
+use crate::kinds::is_only_reference;
 
 /// A body that has arrived whole.
 pub enum Body {
@@ -60,14 +61,17 @@ pub struct RequestState {
     pub code: u16,
     message: Option<Box<[u8]>>,
     request_headers: Option<Py<Headers>>,
-    /// The response's header fields; `None` while only the stock ones are wanted.
+    /// The response's header fields, once the program has asked for them as an object.
     pub response_headers: Option<Py<Headers>>,
+    /// Until then: those that the program has set besides the stock ones.
+    pub extra_fields: Option<HeaderMap>,
     prepath: Option<Py<PyList>>,
     postpath: Option<Py<PyList>>,
     /// Path segments consumed, as long as `prepath` is not a list.
     depth: usize,
     body: Body,
     content: Option<Py<PyAny>>,
+    content_in_memory: bool,
     /// The response's head is out.
     pub started: bool,
     /// `finish` has been called.
@@ -98,11 +102,13 @@ impl RequestState {
             message: None,
             request_headers: None,
             response_headers: None,
+            extra_fields: None,
             prepath: None,
             postpath: None,
             depth: 0,
             body: Body::Nothing,
             content: None,
+            content_in_memory: false,
             started: false,
             finished: false,
             lost: false,
@@ -122,11 +128,6 @@ impl RequestState {
                 phrase => phrase,
             },
         }
-    }
-
-    /// Whether the client left before the response was finished.
-    pub fn is_lost(&self) -> bool {
-        self.lost
     }
 
     fn live_conn(&self) -> Option<Arc<Conn>> {
@@ -186,6 +187,11 @@ impl Request {
         let clean = old.detached && old.rare.is_none();
         drop(old);
         clean
+    }
+
+    /// Whether the client left before the response was finished.
+    pub fn is_lost(&self, py: Python<'_>) -> bool {
+        self.lock(py).lost
     }
 
     /// Tie a new request object to the connection and the head it came with.
@@ -273,15 +279,14 @@ impl Request {
 
     /// Let the body go: it was the program's for as long as the request lasted.
     fn let_go(&self, py: Python<'_>) {
-        let (body, content) = {
+        let (body, content, in_memory) = {
             let mut state = self.lock(py);
-            (
-                std::mem::replace(&mut state.body, Body::Nothing),
-                state.content.take(),
-            )
+            let body = std::mem::replace(&mut state.body, Body::Nothing);
+            (body, state.content.take(), state.content_in_memory)
         };
         drop(body);
-        if let Some(content) = content {
+        // What is only in memory and nobody else has needs no closing.
+        if let Some(content) = content.filter(|c| !(in_memory && is_only_reference(py, c))) {
             if let Ok(close) = content.bind(py).getattr(intern!(py, "close")) {
                 errors::call(py, "closing a request's content", &close);
             }

@@ -67,14 +67,21 @@ fn final_code(code: &Bound<'_, PyAny>) -> PyResult<u16> {
     }
 }
 
-/// The response's header fields, made with the stock ones when first asked for.
+/// The response's header fields as an object, made with the stock ones when first asked for.
 pub fn headers(request: &Request, py: Python<'_>) -> PyResult<Py<Headers>> {
-    if let Some(headers) = &request.lock(py).response_headers {
-        return Ok(headers.clone_ref(py));
-    }
+    let extra = {
+        let mut state = request.lock(py);
+        if let Some(headers) = &state.response_headers {
+            return Ok(headers.clone_ref(py));
+        }
+        state.extra_fields.take()
+    };
     let mut map = HeaderMap::default();
     map.set_one(b"Server", crate::SERVER.as_bytes().into());
     map.set_one(b"Date", clock::http_date().to_vec().into());
+    if let Some(extra) = extra {
+        map.set_all(extra);
+    }
     let headers = Headers::wrap(py, map)?;
     let mut state = request.lock(py);
     Ok(state.response_headers.get_or_insert(headers).clone_ref(py))
@@ -87,10 +94,20 @@ pub fn set_header(
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = name.py();
-    let headers = headers(request, name.py())?;
     let name = name_of(name)?;
     let value = value_of(value)?;
-    headers.get().lock(py).set_one(&name, value);
+    let stock = name.eq_ignore_ascii_case(b"server") || name.eq_ignore_ascii_case(b"date");
+    if !stock {
+        let mut state = request.lock(py);
+        if state.response_headers.is_none() {
+            state
+                .extra_fields
+                .get_or_insert_default()
+                .set_one(&name, value);
+            return Ok(());
+        }
+    }
+    headers(request, py)?.get().lock(py).set_one(&name, value);
     Ok(())
 }
 
@@ -100,10 +117,13 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
     let py = request.py();
     let (has_rare, has_type, draining) = {
         let state = request.get().lock(py);
-        let has_type = state.response_headers.as_ref().is_some_and(|h| {
-            let map = h.get().lock(py);
+        let typed = |map: &HeaderMap| {
             map.contains(b"content-type") || map.last(b"content-length") == Some(b"0")
-        });
+        };
+        let has_type = match &state.response_headers {
+            Some(headers) => typed(&headers.get().lock(py)),
+            None => state.extra_fields.as_ref().is_some_and(typed),
+        };
         let draining = state
             .conn
             .as_ref()
@@ -288,10 +308,17 @@ pub fn respond_answer(
             state.code = answer.code;
             state.message = None;
         }
-        !state.started && state.response_headers.is_none() && state.rare.is_none()
+        let untouched = state.response_headers.is_none() && state.extra_fields.is_none();
+        !state.started && untouched && state.rare.is_none()
+    };
+    let default_type = if answer.fields.contains(b"content-type") {
+        DefaultType::Nothing
+    } else {
+        default_type(request)?
     };
     let body = answer.body.bind(py);
-    if !plain || conn.service.get().custom_output {
+    let custom = conn.service.get().custom_output;
+    if !plain || custom || matches!(default_type, DefaultType::Other(_)) {
         let headers = headers(request.get(), py)?;
         let fields = answer.fields.clone();
         headers.get().lock(py).set_all(fields);
@@ -299,7 +326,7 @@ pub fn respond_answer(
     }
     let last = conn.service.get().is_draining();
     let plan = HeadPlan {
-        default_type: DefaultType::Nothing,
+        default_type,
         lines: Some(&answer.lines),
         last,
     };

@@ -137,6 +137,22 @@ impl Responder {
         length: Option<u64>,
         close: bool,
     ) -> Framed {
+        self.head_after(out, code, reason, b"", fields, length, close)
+    }
+
+    /// As [`Self::head`], with `preset` before the fields: field lines that are encoded already, as for
+    /// [`Self::preset_head`].
+    #[allow(clippy::too_many_arguments)] // as `head`, and what it adds
+    pub fn head_after<'a>(
+        &mut self,
+        out: &mut Vec<u8>,
+        code: u16,
+        reason: &[u8],
+        preset: &[u8],
+        fields: impl Iterator<Item = Field<'a>> + Clone,
+        length: Option<u64>,
+        close: bool,
+    ) -> Framed {
         if self.phase != Phase::AwaitingHead {
             return self.framed();
         }
@@ -148,8 +164,9 @@ impl Responder {
             .clone()
             .map(|(name, value)| name.len() + value.len() + 4)
             .sum();
-        out.reserve(size + reason.len() + 128);
+        out.reserve(size + preset.len() + reason.len() + 128);
         push_status_line(out, self.facts.version, code, reason);
+        out.extend_from_slice(preset);
         for (name, value) in fields {
             match Special::of(name) {
                 Special::No => push_field(out, name, value),
