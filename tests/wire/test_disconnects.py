@@ -168,7 +168,7 @@ def test_server_survives_storm_of_half_closes(site: LiveSite) -> None:
         b"GET /he",
         get("/hello"),
         get("/echo", "Content-Length: 9", method="POST") + b"abc",
-    ) * 250:
+    ) * 200:
         wires.append(Wire(site.port))
         wires[-1].send(data)
         wires[-1].half_close()

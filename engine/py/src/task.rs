@@ -1,6 +1,7 @@
 //! Coroutine handlers: stepped at once, and a Task's business only as long as they wait.
 
 use std::ffi::c_int;
+use std::sync::OnceLock;
 
 use pyo3::exceptions::{PyException, PyStopIteration};
 use pyo3::ffi;
@@ -100,7 +101,8 @@ fn new_task<'py>(
             return Err(error);
         }
     };
-    if py.version_info() < (3, 12) {
+    static EAGER: OnceLock<bool> = OnceLock::new();
+    if !EAGER.get_or_init(|| py.version_info() >= (3, 12)) {
         return event_loop.call_method1(intern!(py, "create_task"), (handling,));
     }
     let keywords = PyDict::new(py);

@@ -54,8 +54,8 @@ __all__ = [
 
 # How often a file is looked at again that is being replaced by another one just now.
 _TRIES = 3
-# How many resources of a directory are kept to be used again.
-_MAX_MADE = 1000
+# How many resources of a tree are kept to be used again.
+_MAX_MADE = 4096
 
 
 class Data(Resource):
@@ -126,8 +126,9 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
     # The walk that made this object has looked at its path already, and saw this.
     _isChecked = True
     _seen: os.stat_result | None = None
-    # Resources below that can be used again, by segment: only where no subclass has a say in making them.
-    _made: dict[bytes | str, "File"]
+    # What was found in this directory and those below, to be used again, by directory and segment: only where
+    # no subclass has a say in making it.
+    _made: dict[tuple[str, bytes | str], "File"]
 
     def __init__(
         self,
@@ -160,7 +161,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         """The resource of a name in this directory; of an empty one, the index or a listing."""
         if not self._isChecked and not self._mayBeSeen():
             return self.childNotFound
-        made = self._made.get(path)
+        made = self._made.get((self.path, path))
         if made is not None and not (self.processors and os.path.splitext(made.path)[1] in self.processors):
             info = self._look(made.path)
             if info is not None:
@@ -186,7 +187,8 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             child.__dict__["indexNames"] = self.indexNames
             if len(self._made) >= _MAX_MADE:
                 self._made.clear()
-            self._made[path] = child
+            self._made[self.path, path] = child
+            child.__dict__["_made"] = self._made
         return child
 
     def __setattr__(self, name: str, value: object) -> None:

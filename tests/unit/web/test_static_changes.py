@@ -258,6 +258,8 @@ def test_number_of_known_names_is_bounded(
 ) -> None:
     monkeypatch.setattr("sennit.web.static._MAX_MADE", 3)
     for number in range(10):
-        (tmp_path / f"f{number}").write_bytes(b"%d" % number)
-        assert client.get(f"/f{number}").body == b"%d" % number
+        (tmp_path / f"d{number}").mkdir()
+        (tmp_path / f"d{number}" / "f").write_bytes(b"%d" % number)
+        for _ in range(2):
+            assert client.get(f"/d{number}/f").body == b"%d" % number
     assert len(client.site.resource._made) <= 3

@@ -151,7 +151,9 @@ class Wire:
 
     def readable(self, timeout: float = 0.0) -> bool:
         """Whether something (or the end) can be read within `timeout` seconds."""
-        return bool(select.select([self.socket], [], [], timeout)[0])
+        poller = select.poll()
+        poller.register(self.socket, select.POLLIN)
+        return bool(poller.poll(timeout * 1000))
 
     def receive_some(self, limit: int = 1 << 18) -> bytes:
         """The next bytes, b"" at the end; a reset counts as an end and is remembered."""
