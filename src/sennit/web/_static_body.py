@@ -12,7 +12,7 @@ from sennit.web._static_ranges import Span, contentRange
 # A body up to this size is read in one go, and sent with its head.
 WHOLE = 64 << 10
 # A larger one is read in pieces of this size, each when the client has taken the one before.
-PIECE = 256 << 10
+PIECE = 128 << 10
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 

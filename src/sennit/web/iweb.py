@@ -13,13 +13,18 @@ from zope.interface import Attribute, Interface
 from sennit._engine import Answer
 
 if TYPE_CHECKING:
+    from sennit.cred._interfaces import ICredentialFactory
+    from sennit.web._template_interfaces import IRenderable, ITemplateLoader
     from sennit.web.server import Request
 
 __all__ = [
     "IAccessLogFormatter",
+    "ICredentialFactory",
     "INonQueuedRequestFactory",
+    "IRenderable",
     "IRequest",
     "IResource",
+    "ITemplateLoader",
     "RenderResult",
     "ResourceLike",
 ]
@@ -160,3 +165,18 @@ class INonQueuedRequestFactory(Interface):
 
     def __call__(channel):
         """Return a new request."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # Loaded when asked for: most servers have neither logins nor templates.
+        if name == "ICredentialFactory":
+            from sennit.cred import _interfaces
+
+            return _interfaces.ICredentialFactory
+        if name in ("IRenderable", "ITemplateLoader"):
+            from sennit.web import _template_interfaces
+
+            return getattr(_template_interfaces, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -182,7 +182,9 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
                 return self.childNotFound
             return self._withIgnoredExtension(name)
         child = self._resourceOf(found, info)
-        if type(self) is File and type(child) is File and "createSimilarFile" not in self.__dict__:
+        isPlain = type(self) is File and type(child) is File and "createSimilarFile" not in self.__dict__
+        # A processor may make a File too, another one each time.
+        if isPlain and child._seen is info:
             # The lists that a program may still add to are shared by what is used again.
             child.__dict__["indexNames"] = self.indexNames
             if len(self._made) >= _MAX_MADE:
@@ -314,7 +316,8 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         if stat.S_ISDIR(info.st_mode):
             return self.redirect(request)
         if self.type is None:
-            self.type, self.encoding = getTypeAndEncoding(
+            # Past __setattr__: nothing below depends on what is found out here.
+            self.__dict__["type"], self.__dict__["encoding"] = getTypeAndEncoding(
                 os.path.basename(self.path), self.contentTypes, self.contentEncodings, self.defaultType
             )
         try:

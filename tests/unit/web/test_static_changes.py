@@ -1,6 +1,7 @@
 """Files that change while they are served, and contents that are kept in memory."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,12 +194,12 @@ def test_file_that_has_just_changed_is_not_kept(client: TestClient, tmp_path: Pa
 def test_new_compressed_sibling_is_found_in_time(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_static_body, "_ALONE", 0.1)
     (tmp_path / "f").write_bytes(b"plain")
     for _ in range(2):
         assert client.get("/f", headers={"Accept-Encoding": "gzip"}).body == b"plain"
     (tmp_path / "f.gz").write_bytes(b"GZIP")
-    later = _static_body.time.monotonic() + _static_body._ALONE
-    monkeypatch.setattr(_static_body.time, "monotonic", lambda: later)
+    time.sleep(0.15)
     assert client.get("/f", headers={"Accept-Encoding": "gzip"}).body == b"GZIP"
 
 
@@ -263,3 +264,17 @@ def test_number_of_known_names_is_bounded(
         for _ in range(2):
             assert client.get(f"/d{number}/f").body == b"%d" % number
     assert len(client.site.resource._made) <= 3
+
+
+def test_plain_file_is_made_once(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "f.txt").write_bytes(b"x")
+    (tmp_path / "g.txt").write_bytes(b"y")
+    made = client.site.resource._made
+    client.get("/sub/f.txt")
+    before = dict(made)
+    client.get("/g.txt")
+    client.get("/sub/f.txt")
+    assert len(before) == 2
+    assert {key: made[key] for key in before} == before
+    assert all(made[key] is before[key] for key in before)
