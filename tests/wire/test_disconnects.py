@@ -198,3 +198,14 @@ def assert_idle(server: ServerProcess, seconds: float = 0.4) -> None:
     before = server.cpu_seconds()
     time.sleep(seconds)
     assert server.cpu_seconds() - before < 0.1 * seconds + 0.02
+
+
+def test_server_rests_after_response_larger_than_may_wait(site: LiveSite) -> None:
+    """Such a response clogs the connection for a moment: that must not outlast it, nor keep it open."""
+    descriptors = site.server.open_descriptors()
+    body = b"b" * 300_000
+    with Wire(site.port) as wire:
+        wire.send(get("/echo", f"Content-Length: {len(body)}", method="POST") + body)
+        assert wire.response("POST", timeout=5).body == body
+        assert_idle(site.server)
+    assert wait_until(lambda: site.server.open_descriptors() <= descriptors, 3)

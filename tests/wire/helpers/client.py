@@ -112,7 +112,7 @@ class Wire:
     def send_nowait(self, data: bytes) -> int:
         """Send what the kernel takes at once; returns how much that was."""
         # A socket with a time-out waits for room even where the flag says not to.
-        if not select.select([], [self.socket], [], 0)[1]:
+        if not self._ready_for(select.POLLOUT, 0.0):
             return 0
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             return self.socket.send(data, socket.MSG_DONTWAIT)
@@ -151,8 +151,12 @@ class Wire:
 
     def readable(self, timeout: float = 0.0) -> bool:
         """Whether something (or the end) can be read within `timeout` seconds."""
+        return self._ready_for(select.POLLIN, timeout)
+
+    def _ready_for(self, event: int, timeout: float) -> bool:
+        # Not select.select, which knows no descriptors beyond 1023.
         poller = select.poll()
-        poller.register(self.socket, select.POLLIN)
+        poller.register(self.socket, event)
         return bool(poller.poll(timeout * 1000))
 
     def receive_some(self, limit: int = 1 << 18) -> bytes:

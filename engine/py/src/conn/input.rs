@@ -119,6 +119,7 @@ impl Conn {
         let go_on = used > 0 && !nested.is_empty();
         held.extend_from_slice(&nested);
         state.input = held;
+        state.facts.backlog &= !state.input.is_empty();
         drop(state);
         if go_on {
             self.queue(py);
