@@ -115,7 +115,9 @@ pub fn traverse<'py>(
             break;
         }
         let segment = match &mut walk {
-            Some(walk) => walk.next_segment().map(|s| PyBytes::new(py, &s).into_any()),
+            Some(walk) => walk
+                .next_segment()
+                .map(|s| service.segments.get(py, &s).into_any()),
             None => listed_segment(request)?,
         };
         let Some(segment) = segment else { break };

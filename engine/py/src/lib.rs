@@ -15,6 +15,7 @@ mod kinds;
 mod lock;
 mod request;
 mod resources;
+mod segments;
 mod service;
 mod settings;
 mod source;

@@ -267,7 +267,7 @@ impl Profile {
 }
 
 /// An attribute as it stands in the class that defines it, unbound.
-fn attribute<'py>(
+pub fn attribute<'py>(
     mro: &Bound<'py, PyTuple>,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -11,10 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::accesslog::AccessLog;
-use crate::kinds::{class_version, is_bare, is_only_reference};
+use crate::kinds::{class_version, is_bare, is_only_reference, own_attributes};
 use crate::lock::Lock;
 use crate::request::Request;
-use crate::resources::{Profiles, Stock};
+use crate::resources::{attribute, Profiles, Stock};
+use crate::segments::Segments;
 use crate::settings::Settings;
 
 /// How a finished request is logged.
@@ -41,9 +42,13 @@ pub struct Service {
     pub custom_output: bool,
     /// The site has a `getContentFile`.
     pub gives_files: bool,
+    /// Path segments that were asked for.
+    pub segments: Segments,
     /// What is known of the resources' classes.
     pub profiles: Profiles,
     settings: RwLock<Arc<Settings>>,
+    /// The state of the site's class in which `resource` is surely the site's own attribute.
+    plain_site: Lock<u32>,
     /// A request object to be used again.
     spare: Lock<Option<Py<Request>>>,
     /// The state of the request class, and whether `defaultContentType` was `text/html` in it.
@@ -76,7 +81,19 @@ impl Service {
 
     /// The resource at the root, as it is now.
     pub fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.site(py).getattr(intern!(py, "resource"))
+        let site = self.site(py);
+        let name = intern!(py, "resource");
+        let version = class_version(site);
+        if version != 0 && *self.plain_site.lock(py) == version {
+            if let Some(root) = own_attributes(site)?.get_item(name)? {
+                return Ok(root);
+            }
+        }
+        let root = site.getattr(name)?;
+        if attribute(&site.get_type().mro(), name)?.is_none() {
+            *self.plain_site.lock(py) = class_version(site);
+        }
+        Ok(root)
     }
 
     /// The limits as they are now.
@@ -241,7 +258,9 @@ impl Service {
             factory: request_factory.unbind(),
             default_child,
             default_render,
+            segments: Segments::new(),
             profiles: Profiles::new(),
+            plain_site: Lock::new(0),
             settings: RwLock::new(Arc::new(Settings::default())),
             spare: Lock::new(None),
             html_by_default: Lock::new((0, false)),

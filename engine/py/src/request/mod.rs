@@ -181,12 +181,33 @@ impl Request {
         state.finished || state.lost
     }
 
-    /// Become as new, if nothing of the program's is left on it; the caller holds the only reference.
+    /// Become as new, if the connection has no more to do with it; the caller holds the only reference.
     pub fn forget(&self, py: Python<'_>) -> bool {
-        let old = std::mem::replace(&mut *self.lock(py), RequestState::new());
-        let clean = old.detached && old.rare.is_none();
-        drop(old);
-        clean
+        let mut guard = self.lock(py);
+        let state = &mut *guard;
+        if !state.detached || state.rare.is_some() || matches!(state.body, Body::Given(_)) {
+            return false;
+        }
+        state.head = None;
+        state.detached = false;
+        state.code = 200;
+        state.message = None;
+        state.extra_fields = None;
+        state.depth = 0;
+        state.body = Body::Nothing;
+        state.started = false;
+        state.finished = false;
+        state.lost = false;
+        state.watched = false;
+        state.sent_length = 0;
+        state.began = None;
+        let conn = state.conn.take();
+        let headers = (state.request_headers.take(), state.response_headers.take());
+        let lists = (state.prepath.take(), state.postpath.take());
+        let content = state.content.take();
+        drop(guard);
+        drop((conn, headers, lists, content));
+        true
     }
 
     /// Whether the client left before the response was finished.
