@@ -71,9 +71,9 @@ class Service:
     """What the engine must know of one site: its limits, its request class, its root.
 
     `site` gives `resource` (read at every request); when `custom_traversal` is true, its
-    `getResourceFor(request)` is called instead. `default_child` and `default_render` are the plain functions
-    `Resource.getChildWithDefault` and `Resource.render`: where a resource has just these, the engine does
-    their work itself. `request_factory` is a `Request` subclass or any callable `(channel, queued)` that
+    `getResourceFor(request)` is called instead. `default_child`, `default_miss` and `default_render` are the
+    plain functions `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and `missing` is
+    what `getChild` gives: where a resource has just these, the engine does their work itself. `request_factory` is a `Request` subclass or any callable `(channel, queued)` that
     returns one. `custom_process` says that its `process` is not the stock one and must be called.
     """
 
@@ -82,7 +82,9 @@ class Service:
         site: object,
         request_factory: Callable[..., Request],
         default_child: object,
+        default_miss: object,
         default_render: object,
+        missing: object,
         *,
         custom_process: bool = False,
         custom_traversal: bool = False,

@@ -123,6 +123,11 @@ pub fn traverse<'py>(
         let Some(segment) = segment else { break };
         if let Some(child) = static_child(known.as_ref(), &segment)? {
             current = child;
+        } else if known
+            .as_ref()
+            .is_some_and(|known| known.stock_child && known.stock_miss)
+        {
+            current = service.missing(py);
         } else {
             // The program looks at the path from here on, and may change it.
             if let Some(walk) = walk.take() {

@@ -25,6 +25,8 @@ pub struct Profile {
     version: u32,
     /// `getChildWithDefault` is the stock one.
     pub stock_child: bool,
+    /// `getChild` is the stock one, too: what is not among the children is not there.
+    pub stock_miss: bool,
     /// `render` is the stock one.
     pub stock_render: bool,
     /// It has a `render` at all: an object of it is a resource, not an awaitable of one.
@@ -85,6 +87,8 @@ pub struct Known<'py> {
     pub children: Option<Bound<'py, PyAny>>,
     /// `getChildWithDefault` is the stock one, for this instance too.
     pub stock_child: bool,
+    /// `getChild` is the stock one as well.
+    pub stock_miss: bool,
     /// `isLeaf`, if it is a plain number of the class or one of the instance's own.
     pub leaf: Option<bool>,
     /// What it wants done with bodies, if only its class says so.
@@ -146,8 +150,10 @@ impl Profiles {
         stock: Stock<'_, '_>,
     ) -> PyResult<Option<Known<'py>>> {
         let py = object.py();
-        let facts = self.with(object, stock, |p| (p.stock_child, p.leaf, p.body))?;
-        let Some((stock_child, leaf, body)) = facts else {
+        let facts = self.with(object, stock, |p| {
+            (p.stock_child, p.stock_miss, p.leaf, p.body)
+        })?;
+        let Some((stock_child, stock_miss, leaf, body)) = facts else {
             return Ok(None);
         };
         let own = own_attributes(object)?;
@@ -169,6 +175,7 @@ impl Profiles {
         Ok(Some(Known {
             children,
             stock_child,
+            stock_miss: stock_miss && alone,
             leaf,
             body,
         }))
@@ -215,6 +222,8 @@ impl Profiles {
 pub struct Stock<'a, 'py> {
     /// `getChildWithDefault`.
     pub child: &'a Bound<'py, PyAny>,
+    /// `getChild`.
+    pub miss: &'a Bound<'py, PyAny>,
     /// `render`.
     pub render: &'a Bound<'py, PyAny>,
 }
@@ -257,6 +266,7 @@ impl Profile {
             class: address,
             version,
             stock_child: is(intern!(py, "getChildWithDefault"), stock.child)?,
+            stock_miss: is(intern!(py, "getChild"), stock.miss)?,
             stock_render: is(intern!(py, "render"), stock.render)?,
             renders: attribute(&mro, intern!(py, "render"))?.is_some(),
             leaf,

@@ -31,7 +31,10 @@ pub struct Service {
     site: Py<PyAny>,
     factory: Py<PyAny>,
     default_child: Py<PyAny>,
+    default_miss: Py<PyAny>,
     default_render: Py<PyAny>,
+    /// What the stock `getChild` gives.
+    missing: Py<PyAny>,
     /// `factory` is a `Request` subclass whose instances can be made without calling it.
     pub plain_factory: bool,
     /// The request class has a `process` of its own.
@@ -75,8 +78,14 @@ impl Service {
     pub fn stock<'a, 'py>(&'a self, py: Python<'py>) -> Stock<'a, 'py> {
         Stock {
             child: self.default_child.bind(py),
+            miss: self.default_miss.bind(py),
             render: self.default_render.bind(py),
         }
+    }
+
+    /// The page for what is not there.
+    pub fn missing<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.missing.bind(py).clone()
     }
 
     /// The resource at the root, as it is now.
@@ -221,12 +230,14 @@ impl Service {
 #[pymethods]
 impl Service {
     #[new]
-    #[pyo3(signature = (site, request_factory, default_child, default_render, *, custom_process=false, custom_traversal=false))]
+    #[pyo3(signature = (site, request_factory, default_child, default_miss, default_render, missing, *, custom_process=false, custom_traversal=false))]
     fn new(
         site: Py<PyAny>,
         request_factory: Bound<'_, PyAny>,
         default_child: Py<PyAny>,
+        default_miss: Py<PyAny>,
         default_render: Py<PyAny>,
+        missing: Py<PyAny>,
         custom_process: bool,
         custom_traversal: bool,
     ) -> PyResult<Self> {
@@ -257,7 +268,9 @@ impl Service {
             custom_output,
             factory: request_factory.unbind(),
             default_child,
+            default_miss,
             default_render,
+            missing,
             segments: Segments::new(),
             profiles: Profiles::new(),
             plain_site: Lock::new(0),

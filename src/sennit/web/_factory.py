@@ -12,7 +12,7 @@ from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter
 from sennit.web._dates import datetimeToLogString
 from sennit.web._limits import Limits, allLimits
 from sennit.web.iweb import INonQueuedRequestFactory
-from sennit.web.resource import Resource
+from sennit.web.resource import Resource, sharedNotFound
 
 # A line of the access log from a timestamp and a finished request.
 LogFormatter = Callable[[str, Any], str]
@@ -77,7 +77,9 @@ class HTTPFactory(Limits, ServerFactory):
                 self,
                 factory,
                 Resource.getChildWithDefault,
+                Resource.getChild,
                 Resource.render,
+                sharedNotFound(),
                 custom_process=customProcess,
                 custom_traversal=self._traversesItself(),
             )

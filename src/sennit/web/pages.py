@@ -65,12 +65,13 @@ class ErrorPageResource(Resource):
             replacements = request.site.errorPages
         except AttributeError:
             replacements = None
-        if not replacements:
-            return self.renderOwn(request)
-        replacement = replacements.get(self.code, replacements.get(None, replacements.get(0)))
-        if replacement is None or replacement is self:
-            return self.renderOwn(request)
-        return self._replaced(replacement, request)
+        if replacements:
+            replacement = replacements.get(self.code, replacements.get(None, replacements.get(0)))
+            if replacement is not None and replacement is not self:
+                return self._replaced(replacement, request)
+        accept = request.getHeader(b"accept")
+        answer = self._answers.get(accept)
+        return self._answerTo(accept) if answer is None else answer
 
     def renderOwn(self, request: "http.Request") -> Answer:
         """Answer with this page, whatever the site has."""

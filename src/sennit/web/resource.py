@@ -76,7 +76,7 @@ class Resource:
     def getChild(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Make or find the child for a segment (bytes, unquoted) that has no static child. Default: a 404
         page, the same for all; nothing can be put below it."""
-        return _notFoundPage if _notFoundPage is not None else _makeNotFoundPage()
+        return _notFoundPage if _notFoundPage is not None else sharedNotFound()
 
     def getChildWithDefault(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Return the static child for a segment or else what `getChild` gives."""
@@ -166,16 +166,17 @@ def allowedMethodsOf(resource: Any) -> list[bytes]:
     return sorted(name.encode("latin-1") for name in names)
 
 
-# The page for every child that there isn't, made when it is first needed.
 _notFoundPage: Resource | None = None
 
 
-def _makeNotFoundPage() -> Resource:
+def sharedNotFound() -> Resource:
+    """What the stock `getChild` gives: one page for all resources, made when it is first needed."""
     global _notFoundPage
-    # Imported when needed: pages are resources themselves.
-    from sennit.web.pages import SharedPage
+    if _notFoundPage is None:
+        # Imported when needed: pages are resources themselves.
+        from sennit.web.pages import SharedPage
 
-    _notFoundPage = SharedPage(404, "No Such Resource", "Sorry. No luck finding that resource.")
+        _notFoundPage = SharedPage(404, "No Such Resource", "Sorry. No luck finding that resource.")
     return _notFoundPage
 
 

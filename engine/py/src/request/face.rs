@@ -288,7 +288,7 @@ impl Request {
             let state = self.lock(py);
             match (&state.request_headers, &state.head) {
                 (Some(headers), _) => headers.get().lock(py).last(&name).map(<[u8]>::to_vec),
-                (None, Some(head)) => head.field(&name.to_ascii_lowercase()).map(<[u8]>::to_vec),
+                (None, Some(head)) => head.field(&name).map(<[u8]>::to_vec),
                 (None, None) => None,
             }
         };
