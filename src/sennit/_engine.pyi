@@ -72,9 +72,10 @@ class Service:
 
     `site` gives `resource` (read at every request); when `custom_traversal` is true, its
     `getResourceFor(request)` is called instead. `default_child`, `default_miss` and `default_render` are the
-    plain functions `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and `missing` is
-    what `getChild` gives: where a resource has just these, the engine does their work itself. `request_factory` is a `Request` subclass or any callable `(channel, queued)` that
-    returns one. `custom_process` says that its `process` is not the stock one and must be called.
+    plain functions `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and `missing`
+    is what `getChild` gives: where a resource has just these, the engine does their work itself.
+    `request_factory` is a `Request` subclass or any callable `(channel, queued)` that returns one.
+    `custom_process` says that its `process` is not the stock one and must be called.
     """
 
     def __new__(

@@ -226,6 +226,19 @@ mod tests {
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn unacknowledged_falls_while_the_peer_reads() {
+        let (socket, mut peer) = tcp_pair();
+        assert_eq!(socket.unacknowledged(), Some(0));
+        let sent = fill(&socket);
+        let before = socket.unacknowledged().unwrap();
+        assert!(before > 0 && before <= sent);
+        let mut piece = vec![0; sent / 2];
+        peer.read_exact(&mut piece).unwrap();
+        await_true(|| socket.unacknowledged().unwrap() < before);
+    }
+
     #[test]
     fn recv_tells_nothing_bytes_and_end_apart() {
         let (socket, mut peer) = tcp_pair();
