@@ -71,9 +71,9 @@ class Service:
     """What the engine must know of one site: its limits, its request class, its root.
 
     `site` gives `resource` (read at every request); when `custom_traversal` is true, its
-    `getResourceFor(request)` is called instead. `default_child`, `default_miss` and `default_render` are the
-    plain functions `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and `missing`
-    is what `getChild` gives: where a resource has just these, the engine does their work itself.
+    `getResourceFor(request)` is called instead. `stock` holds the plain functions
+    `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and what that `getChild` gives:
+    where a resource has just these, the engine does their work itself.
     `request_factory` is a `Request` subclass or any callable `(channel, queued)` that returns one.
     `custom_process` says that its `process` is not the stock one and must be called.
     """
@@ -82,10 +82,7 @@ class Service:
         cls,
         site: object,
         request_factory: Callable[..., Request],
-        default_child: object,
-        default_miss: object,
-        default_render: object,
-        missing: object,
+        stock: tuple[object, object, object, object],
         *,
         custom_process: bool = False,
         custom_traversal: bool = False,

@@ -71,36 +71,26 @@ pub fn ticks() -> Ticks {
     let clock = ClockId::MonotonicCoarse;
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::Monotonic;
-    let now = clock_gettime(clock);
-    let tenths = now
-        .tv_sec
-        .wrapping_mul(10)
-        .wrapping_add(now.tv_nsec / 100_000_000);
-    // Deadlines are compared modulo 2^32, so only differences matter.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "ticks wrap"
-    )]
-    let ticks = tenths as Ticks;
-    ticks.wrapping_sub(origin_ticks())
+    tenths(clock).wrapping_sub(origin_ticks())
 }
 
 fn origin_ticks() -> Ticks {
     static BASE: OnceLock<Ticks> = OnceLock::new();
     *BASE.get_or_init(|| {
         origin();
-        let now = clock_gettime(ClockId::Monotonic);
-        let tenths = now
-            .tv_sec
-            .wrapping_mul(10)
-            .wrapping_add(now.tv_nsec / 100_000_000);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "ticks wrap"
-        )]
-        let ticks = tenths as Ticks;
-        ticks
+        tenths(ClockId::Monotonic)
     })
+}
+
+/// A clock's time in tenths of a second. Deadlines are compared modulo 2^32, so only differences matter.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "ticks wrap"
+)]
+fn tenths(clock: ClockId) -> Ticks {
+    let now = clock_gettime(clock);
+    now.tv_sec
+        .wrapping_mul(10)
+        .wrapping_add(now.tv_nsec / 100_000_000) as Ticks
 }

@@ -230,17 +230,15 @@ impl Service {
 #[pymethods]
 impl Service {
     #[new]
-    #[pyo3(signature = (site, request_factory, default_child, default_miss, default_render, missing, *, custom_process=false, custom_traversal=false))]
+    #[pyo3(signature = (site, request_factory, stock, *, custom_process=false, custom_traversal=false))]
     fn new(
         site: Py<PyAny>,
         request_factory: Bound<'_, PyAny>,
-        default_child: Py<PyAny>,
-        default_miss: Py<PyAny>,
-        default_render: Py<PyAny>,
-        missing: Py<PyAny>,
+        stock: (Py<PyAny>, Py<PyAny>, Py<PyAny>, Py<PyAny>),
         custom_process: bool,
         custom_traversal: bool,
     ) -> PyResult<Self> {
+        let (default_child, default_miss, default_render, missing) = stock;
         let py = request_factory.py();
         let stock = py.get_type::<Request>();
         let class = request_factory

@@ -76,10 +76,7 @@ class HTTPFactory(Limits, ServerFactory):
             self.service = _engine.Service(
                 self,
                 factory,
-                Resource.getChildWithDefault,
-                Resource.getChild,
-                Resource.render,
-                sharedNotFound(),
+                (Resource.getChildWithDefault, Resource.getChild, Resource.render, sharedNotFound()),
                 custom_process=customProcess,
                 custom_traversal=self._traversesItself(),
             )
