@@ -69,13 +69,7 @@ fn pump(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
         }
         Ok(Pause::Yield) => {}
         Err(error) => {
-            let old = Request::with_current(request, |state| {
-                state
-                    .waiting
-                    .as_mut()
-                    .and_then(|waiting| waiting.iterator.take())
-            });
-            drop(old);
+            forget_iterator(request);
             dispatch::failed(request, error, None);
         }
     }
@@ -97,13 +91,7 @@ fn take_chunks(
             }
         }
         let Some(chunk) = chunks.next() else {
-            let old = Request::with_current(request, |state| {
-                state
-                    .waiting
-                    .as_mut()
-                    .and_then(|waiting| waiting.iterator.take())
-            });
-            drop(old);
+            forget_iterator(request);
             finish(request)?;
             return Ok(Pause::Wait);
         };
@@ -113,6 +101,17 @@ fn take_chunks(
         }
     }
     Ok(Pause::Yield)
+}
+
+/// The iterator has ended, or failed: nobody asks it again.
+fn forget_iterator(request: &Bound<'_, Request>) {
+    let old = Request::with_current(request, |state| {
+        state
+            .waiting
+            .as_mut()
+            .and_then(|waiting| waiting.iterator.take())
+    });
+    drop(old);
 }
 
 fn has_custom_output(request: &Bound<'_, Request>) -> bool {

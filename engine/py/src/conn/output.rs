@@ -398,9 +398,4 @@ impl Conn {
             self.receive(py, &[]);
         }
     }
-
-    /// The kernel takes bytes again.
-    pub fn on_writable(self: &Arc<Self>, py: Python<'_>) {
-        self.settle(py);
-    }
 }

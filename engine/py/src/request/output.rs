@@ -145,6 +145,17 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
     })
 }
 
+/// The plan for the head, unless it is out already.
+fn plan_if_first(
+    request: &Bound<'_, Request>,
+    started: bool,
+) -> PyResult<Option<HeadPlan<'static>>> {
+    if started {
+        return Ok(None);
+    }
+    plan_head(request).map(Some)
+}
+
 /// `defaultContentType`, which a program may set on a class or on one request.
 fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
     let py = request.py();
@@ -237,11 +248,7 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
         ));
     }
     let Some(conn) = conn else { return Ok(()) };
-    let plan = if started {
-        None
-    } else {
-        Some(plan_head(request)?)
-    };
+    let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), Some(data), &bytes, false);
     after(request, &conn, outcome);
     Ok(())
@@ -255,7 +262,6 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
         (state.live_conn(), state.started, state.finished)
     };
     if finished {
-        let py = request.py();
         let text = intern!(
             py,
             "Request.finish called twice: the second call does nothing"
@@ -267,11 +273,7 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
         return Ok(());
     }
     let Some(conn) = conn else { return Ok(()) };
-    let plan = if started {
-        None
-    } else {
-        Some(plan_head(request)?)
-    };
+    let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), None, b"", true);
     after(request, &conn, outcome);
     Ok(())
@@ -285,11 +287,7 @@ pub fn respond_whole(
     bytes: &[u8],
 ) -> PyResult<()> {
     let started = request.get().lock(request.py()).started;
-    let plan = if started {
-        None
-    } else {
-        Some(plan_head(request)?)
-    };
+    let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
     after(request, conn, outcome);
     Ok(())
