@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import lifetimes, machine, native, peers, report
+from benchmarks import lifetimes, machine, native, nginx, peers, report
 from benchmarks.figures import Findings
 from benchmarks.goals import judge
 from benchmarks.paths import BUILD, RESULTS
 from benchmarks.runs import Plan, measure_loads
 from benchmarks.scenarios import HEAVY, LOADS, NAMES, WRK
-from benchmarks.servers import LOAD_CORE, SENNIT, SERVERS, Launcher, Server, on_core
+from benchmarks.servers import LOAD_CORE, NGINX, SENNIT, SERVERS, Launcher, Server, on_core
 
 FULL = Plan(rounds=3, seconds=1.0, warmup=0.1)
 QUICK = Plan(rounds=1, seconds=0.3, warmup=0.1, generator=HEAVY, connections=(64,))
@@ -110,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if shutil.which("wrk") is None:
         peers.install_debian("wrk")
+    if nginx.find() is None and NGINX in options.servers:
+        peers.install_debian("nginx-light")
     findings.failures.update({f"{name} (install)": why for name, why in environment.failures.items()})
     sennit_python = options.sennit_python
     if sennit_python is None and SENNIT in options.servers:

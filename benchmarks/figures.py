@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.servers import LIMIT, SENNIT
+from benchmarks.servers import REFERENCES, SENNIT
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class Findings:
 
 
 def best_peer(names: Iterable[str]) -> str | None:
-    """Return the first of the servers, ordered best first, that is neither the limit nor Sennit."""
-    return next((name for name in names if name not in {LIMIT, SENNIT}), None)
+    """Return the first of the servers, ordered best first, that is neither a reference nor Sennit."""
+    return next((name for name in names if name not in REFERENCES | {SENNIT}), None)
 
 
 def ratio(value: float, reference: float | None) -> float | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.figures import Findings, Sample, best_peer
-from benchmarks.servers import LIMIT, SENNIT
+from benchmarks.servers import LIMIT, NGINX, REFERENCES, SENNIT
 
 ASYNCIO_PEERS = frozenset(
     {
@@ -18,6 +18,9 @@ ASYNCIO_PEERS = frozenset(
     }
 )
 RACES = ("buy-64", "buy-512", "echo1k-64", "echo64k-64", "missing-64", "dynamic-64", "stream-64")
+_STATIC = ("static1k-64", "static64k-64", "static1m-64")
+OF_NGINX = dict(zip(_STATIC, (0.80, 0.95, 0.95), strict=True))
+"""The requests per second of files, as a part of nginx's."""
 """Where Sennit must answer more requests per second than every peer."""
 
 
@@ -48,7 +51,16 @@ def judge(findings: Findings) -> list[Verdict]:
         _at_most("buy-1: p50 of the limit's", 1.15, _of_limit(findings, "buy-1", "p50_us")),
         _at_least("async-64: requests/s of the limit's on buy-64", 0.75, _async_of_limit(findings)),
         _at_least("sleep0-64: requests/s of the best asyncio peer's", 1.0, _sleep0_of_asyncio(findings)),
-        *(_at_least(f"{key}: requests/s of the best peer's", 1.0, _of_peer(findings, key)) for key in RACES),
+        *(
+            _at_least(f"{key}: requests/s of the best peer's", 1.0, _of_peer(findings, key))
+            for key in (*RACES, *OF_NGINX)
+        ),
+        *(
+            _at_least(
+                f"{key}: requests/s of nginx's", bound, _of(findings, key, NGINX, "requests_per_second")
+            )
+            for key, bound in OF_NGINX.items()
+        ),
         _at_most("buy-64: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings)),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
         _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),
@@ -77,8 +89,12 @@ def _figure(medians: dict[str, Sample], name: str | None, figure: str) -> float 
 
 
 def _of_limit(findings: Findings, key: str, figure: str) -> float | None:
+    return _of(findings, key, LIMIT, figure)
+
+
+def _of(findings: Findings, key: str, reference: str, figure: str) -> float | None:
     medians = findings.load(key)
-    return _quotient(_figure(medians, SENNIT, figure), _figure(medians, LIMIT, figure))
+    return _quotient(_figure(medians, SENNIT, figure), _figure(medians, reference, figure))
 
 
 def _async_of_limit(findings: Findings) -> float | None:
@@ -102,7 +118,7 @@ def _sleep0_of_asyncio(findings: Findings) -> float | None:
 def _cpu_of_peer(findings: Findings) -> float | None:
     medians = findings.load("buy-64")
     thriftiest = min(
-        (sample.cpu_us_per_request for name, sample in medians.items() if name not in {LIMIT, SENNIT}),
+        (sample.cpu_us_per_request for name, sample in medians.items() if name not in REFERENCES | {SENNIT}),
         default=None,
     )
     return _quotient(_figure(medians, SENNIT, "cpu_us_per_request"), thriftiest)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from benchmarks import nginx
 from benchmarks.peers import installed_versions
 from benchmarks.servers import SERVERS
 
@@ -21,6 +22,7 @@ def describe(peers_python: Path, sennit_python: Path | None) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": _output(str(peers_python), "-V"),
         "wrk": _wrk_version(),
+        "nginx": _output(nginx.find() or "nginx", "-v"),
         "cc": _output("cc", "--version"),
     }
     if sennit_python is not None and sennit_python != peers_python:

@@ -25,6 +25,8 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("aiohttp>=3.14.5",),
     "twisted": ("Twisted>=26",),
     "robyn": ("robyn>=0.88.0",),
+    "starlette": ("starlette>=1.0",),
+    "m0serve": ("m0serve>=1.16.0",),
 }
 """What is installed per peer, each by itself so that one that fails takes no other along."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from benchmarks import files
 from benchmarks.programs.pages import CHUNK_BYTES, CHUNK_COUNT, CHUNKS, PAGE
 
 HEAVY = "load"
@@ -80,6 +81,25 @@ LOADS: tuple[Scenario, ...] = (
         "/stream",
         200,
         b"".join(CHUNKS),
+        generator=HEAVY,
+    ),
+    Scenario("static1k", "a file of 1 KiB", "static", "/static/1k.html", 200, files.content("1k.html")),
+    Scenario(
+        "static64k",
+        "a file of 64 KiB",
+        "static",
+        "/static/64k.html",
+        200,
+        files.content("64k.html"),
+        generator=HEAVY,
+    ),
+    Scenario(
+        "static1m",
+        "a file of 1 MiB",
+        "static",
+        "/static/1m.html",
+        200,
+        files.content("1m.html"),
         generator=HEAVY,
     ),
 )

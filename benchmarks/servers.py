@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import measure, native
+from benchmarks import files, measure, native, nginx
 from benchmarks.paths import BUILD, PROGRAMS, ROOT
 from benchmarks.scenarios import Scenario
 
@@ -21,11 +21,15 @@ STOP_SECONDS = 2.0
 
 LIMIT = "limit"
 SENNIT = "sennit"
+NGINX = "nginx"
+REFERENCES = frozenset({LIMIT, NGINX})
+"""What Sennit is compared with, but isn't a Python server."""
 
 _SYNC = frozenset({"buy", "echo", "missing", "dynamic", "stream"})
 _ASYNC = _SYNC | {"nowait", "sleep0"}
 _UP = frozenset({"upload"})
 _DOWN = frozenset({"download"})
+_STATIC = frozenset({"static"})
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class Server:
     """A server and how it is started.
 
     `programs` are the programs it can run; `distributions` the PyPI packages whose versions are reported.
-    `arguments` follow the interpreter; `{port}`, `{program}` and `{programs}` (their folder) are filled in.
+    `arguments` follow the interpreter; `{port}`, `{program}`, `{programs}` (their folder) and `{files}` (that
+    of the static scenarios) are filled in. The limit and nginx need neither interpreter nor arguments.
     """
 
     name: str
@@ -64,11 +69,28 @@ def _peregrine(interface: str) -> tuple[str, ...]:
     return (*options.split(), f"benchmarks.programs.{interface}_apps:{{program}}")
 
 
+def _granian_static() -> tuple[str, ...]:
+    *options, _ = _granian("rsgi")
+    mount = ("--static-path-route", "/static", "--static-path-mount", "{files}")
+    return (*options, *mount, "benchmarks.programs.rsgi_apps:buy")
+
+
+def _m0serve_static() -> tuple[str, ...]:
+    options = "-m m0serve --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 0 --protocol wsgi"
+    options += " --max-keepalive-requests 0 --idle-timeout 0 --static /static={files}"
+    return (*options.split(), "benchmarks.programs.wsgi_apps:buy")
+
+
 SERVERS: tuple[Server, ...] = (
     Server(LIMIT, "C, canned answer", (), _SYNC),
     Server(
-        SENNIT, "Resource", ("{programs}/sennit_{program}.py", "{port}"), _ASYNC | _UP | _DOWN, ("sennit",)
+        SENNIT,
+        "Resource",
+        ("{programs}/sennit_{program}.py", "{port}"),
+        _ASYNC | _UP | _DOWN | _STATIC,
+        ("sennit",),
     ),
+    Server(NGINX, "C, sendfile", (), _STATIC),
     Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
     Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
     Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC, ("fastpysgi",)),
@@ -87,10 +109,23 @@ SERVERS: tuple[Server, ...] = (
     Server("aiohttp", "native", _script("run_aiohttp.py"), _ASYNC | _UP | _DOWN, ("aiohttp", "uvloop")),
     Server("twisted", "Resource", _script("run_twisted.py"), _ASYNC, ("Twisted",)),
     Server("robyn", "native", _script("run_robyn.py"), _ASYNC, ("robyn",)),
+    Server("granian-static", "static files", _granian_static(), _STATIC, ("granian",)),
+    Server("m0serve-static", "static files", _m0serve_static(), _STATIC, ("m0serve",)),
+    Server(
+        "starlette-static",
+        "StaticFiles on uvicorn",
+        _script("run_starlette.py"),
+        _STATIC,
+        ("starlette", "uvicorn", "uvloop", "httptools"),
+    ),
+    Server(
+        "aiohttp-static", "static files", _script("run_aiohttp_static.py"), _STATIC, ("aiohttp", "uvloop")
+    ),
+    Server("twisted-static", "File", _script("run_twisted.py"), _STATIC, ("Twisted",)),
 )
-"""The limit, Sennit, and the peers."""
+"""The limit, Sennit, nginx, and the peers."""
 
-PEERS = tuple(server.name for server in SERVERS if server.name not in {LIMIT, SENNIT})
+PEERS = tuple(server.name for server in SERVERS if server.name not in REFERENCES | {SENNIT})
 
 
 class NotStarted(Exception):
@@ -206,10 +241,17 @@ class Launcher:
             program_file = native.build("limit")
             answer.write_bytes(self._answers.get(scenario.name) or scenario.typical_answer())
             return [str(program_file), str(port), str(answer), str(len(scenario.request_body))]
+        if scenario.program == "static":
+            files.prepare()
+        if server.name == NGINX:
+            binary = nginx.find()
+            if binary is None:
+                raise NotStarted("nginx is not installed")
+            return [binary, "-e", "stderr", "-c", str(nginx.write_configuration(scenario.program, port))]
         python = self._sennit_python if server.name == SENNIT else self._peers_python
         if python is None:
             raise NotStarted("no interpreter has sennit._engine")
-        names = {"port": port, "program": scenario.program, "programs": PROGRAMS}
+        names = {"port": port, "program": scenario.program, "programs": PROGRAMS, "files": files.FOLDER}
         return [str(python), *(part.format(**names) for part in server.arguments)]
 
     def start(self, server: Server, scenario: Scenario) -> Running:

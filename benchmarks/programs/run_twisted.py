@@ -8,7 +8,9 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.static import File
 
+from benchmarks.files import FOLDER
 from benchmarks.programs.pages import CHUNKS, PAGE
 
 
@@ -82,6 +84,9 @@ class Stream(Resource):
 def build_tree(program: str) -> Resource:
     """Return the root resource of a scenario's program."""
     root = Resource()
+    if program == "static":
+        root.putChild(b"static", File(str(FOLDER)))
+        return root
     if program == "missing":
         child = Resource()
         child.putChild(b"b", Resource())

@@ -50,3 +50,15 @@ def test_memory_and_start_are_judged_by_sennits_row() -> None:
     found = verdicts(others=(idle, soak))
     assert not found["idle: KiB per connection"].reached
     assert found["soak: growth of RSS in %"].reached
+
+
+def test_files_are_judged_by_nginx_and_by_the_best_python_peer() -> None:
+    peers = {"granian-static": (79, 1, 1), "sennit": (84, 1, 1)}
+    found = verdicts(
+        table("static1k", nginx=(100, 1, 1), **peers), table("static64k", nginx=(100, 1, 1), **peers)
+    )
+    assert found["static1k-64: requests/s of nginx's"] == Verdict(
+        "static1k-64: requests/s of nginx's", "at least 0.8", 0.84, True
+    )
+    assert not found["static64k-64: requests/s of nginx's"].reached
+    assert found["static1k-64: requests/s of the best peer's"].found == 84 / 79
