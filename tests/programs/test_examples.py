@@ -17,14 +17,29 @@ from .network import Network
 from .processes import EXAMPLES, PYTHON, SENNIT_RUN, Example, Process
 
 TESTED = {
+    "access_log.py",  # this one and others: test_lessons.py
+    "authentication.py",
     "calendar_pages.py",
     "custom_response_codes.py",  # test_seed.py
+    "deferreds.py",
     "error_pages.py",
+    "generated_page.py",
+    "guest_book.py",
     "inside_asyncio.py",
+    "interrupted.py",
+    "logging_errors.py",
+    "notes.py",
     "payment_required.py",
+    "rpy_scripts.py",
+    "session_basics.py",
+    "session_endings.py",
+    "session_objects.py",
+    "static_content.py",
+    "static_dispatch.py",
     "streamed_response.py",
     "streamed_upload.py",
     "waiting.py",
+    "wsgi_application.py",
 }
 
 
