@@ -1,0 +1,26 @@
+import sys
+
+from twisted.internet import endpoints, reactor
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+
+class Square(Resource):
+    def __init__(self, number):
+        Resource.__init__(self)
+        self.number = number
+
+    def render_GET(self, request):
+        return b"%d" % (self.number**2,)
+
+
+class Numbers(Resource):
+    def getChild(self, name, request):
+        return Square(int(name))
+
+
+root = Numbers()
+factory = Site(root)
+endpoint = endpoints.TCP4ServerEndpoint(reactor, int(sys.argv[1]))
+endpoint.listen(factory)
+reactor.run()
