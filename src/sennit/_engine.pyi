@@ -17,6 +17,7 @@ __all__ = [
     "Channel",
     "Connection",
     "Engine",
+    "FileBody",
     "Headers",
     "Request",
     "Service",
@@ -128,6 +129,28 @@ class Answer:
     def body(self) -> bytes: ...
 
 @final
+class FileBody:
+    """Ranges of an open file, each after some bytes, as the rest of a response: a render method may return
+    one.
+
+    The descriptor `fd` is taken over, and closed when the last of it has been sent or the client has left.
+    `parts` are (bytes, start, length). Their lengths are what the response announces: a file that grows is
+    sent as far as was said, one that becomes shorter ends the connection. On a plain socket the kernel sends
+    the file by itself. It is an iterator, too, of the bytes in pieces, for whoever wants to see them; what
+    has been taken so is not sent. ValueError for a descriptor that can't be one, or a range beyond what files
+    can have.
+    """
+
+    def __new__(cls, fd: int, parts: Sequence[tuple[bytes, int, int]]) -> Self: ...
+    @property
+    def length(self) -> int:
+        """Bytes that are left."""
+    def close(self) -> None:
+        """Let the file go; again does nothing."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+
+@final
 class Connection:
     """One client connection, as a request's `channel` and `connection`."""
 
@@ -147,10 +170,10 @@ class Request:
 
     Subclasses add the rest of Twisted's interface in Python, and these hooks, which the engine calls:
     `_failed(exception, resource)` for whatever traversal or rendering raised; `_render_other(resource,
-    result)` for a render result that is not bytes, str, an Answer, NOT_DONE_YET, a coroutine or an iterator;
-    `_traverse_async(awaitable)`, an async method, for a child that must be awaited: returns the resource
-    finally found; `_fire_finished()` once finished and `_connection_lost(reason)` when the client left
-    ("done" or "lost"), both only while `_watched` is true.
+    result)` for a render result that is not bytes, str, an Answer, a FileBody, NOT_DONE_YET, a coroutine or
+    an iterator; `_traverse_async(awaitable)`, an async method, for a child that must be awaited: returns the
+    resource finally found; `_fire_finished()` once finished and `_connection_lost(reason)` when the client
+    left ("done" or "lost"), both only while `_watched` is true.
     """
 
     method: bytes

@@ -2,12 +2,14 @@
 //!
 //! Nothing here knows HTTP or Python. A turn of the engine's loop is one [`Poller::wait`], then for each
 //! ready token a [`Socket::recv`] and, when an answer has been written to an [`OutQueue`], a
-//! [`OutQueue::flush`]: one system call each, and none of them allocates. Deadlines live in a [`Wheel`].
+//! [`OutQueue::flush`]: one system call each, and none of them allocates. Files wait in the queue as a [`FileSpan`]
+//! and go from the page cache to the socket. Deadlines live in a [`Wheel`].
 //!
 //! Linux and Android poll with epoll; other unix systems, and Linux with the feature `portable`, through the
 //! `polling` crate behind the same types.
 
 mod addr;
+mod file_span;
 mod listener;
 mod out_queue;
 mod poller;
@@ -19,6 +21,7 @@ mod wheel;
 mod testing;
 
 pub use addr::PeerAddr;
+pub use file_span::FileSpan;
 pub use listener::Listener;
 pub use out_queue::{Flushed, OutQueue, COPY_BELOW, FLUSH_LIMIT, SPARE_LIMIT};
 pub use poller::{Events, Interest, Poller, Readiness, Woken};

@@ -1,11 +1,11 @@
 //! What waits to be sent on one stream.
 //!
 //! ```text
-//!   sent first  ahead: [ shared ][ what was the tail ][ shared ] ...   tail: [ small writes ]  sent last
+//!   sent first  ahead: [ shared ][ what was the tail ][ file ] ...   tail: [ small writes ]  sent last
 //! ```
 //!
 //! Nearly every answer is small, goes into the tail and leaves by one `send(2)`; `ahead` then stays `None`.
-//! A big body is put ahead by reference. A tail that the kernel took in part moves ahead as well, so the tail
+//! A big body is put ahead by reference, one that is in a file as the range that it is. A tail that the kernel took in part moves ahead as well, so the tail
 //! itself never holds a sent byte.
 
 use std::collections::VecDeque;
@@ -13,11 +13,15 @@ use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
 
-use crate::socket::{Sent, Socket};
+use crate::file_span::FileSpan;
+use crate::socket::{FileSent, Sent, Socket};
 
 /// The most bytes that one [`OutQueue::flush`] sends, so that a fast reader of a big body does not keep the
-/// loop from the other connections.
-pub const FLUSH_LIMIT: usize = 1 << 20;
+/// loop from the other connections. A MiB and the head before it go in one turn.
+pub const FLUSH_LIMIT: usize = (1 << 20) + (16 << 10);
+
+/// What is read of a file at a time where the kernel can't send it.
+const READ_PIECE: usize = 128 << 10;
 
 /// Shared owners smaller than this are copied into the tail: a page costs less to copy than to refer to.
 pub const COPY_BELOW: usize = 4096;
@@ -51,9 +55,16 @@ pub struct OutQueue {
 /// What is to be sent before the tail; never empty.
 #[derive(Debug, Default)]
 struct Ahead {
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Chunk>,
     /// The bytes in `chunks`.
-    len: usize,
+    len: u64,
+}
+
+/// A piece of what is ahead; never empty.
+#[derive(Debug)]
+enum Chunk {
+    Bytes(Bytes),
+    File(FileSpan),
 }
 
 impl OutQueue {
@@ -81,13 +92,23 @@ impl OutQueue {
             return;
         }
         self.move_tail_ahead(0);
-        self.push_ahead(owner);
+        self.push_ahead(Chunk::Bytes(owner));
+    }
+
+    /// Adds a range of a file, to be sent by the kernel where it can. The file is let go, during a flush or a clear, as
+    /// soon as the last of it is sent.
+    pub fn push_file(&mut self, span: FileSpan) {
+        if !span.is_empty() {
+            self.move_tail_ahead(0);
+            self.push_ahead(Chunk::File(span));
+        }
     }
 
     /// How many bytes wait.
     #[inline]
     pub fn len(&self) -> usize {
-        self.tail.len() + self.ahead.as_ref().map_or(0, |ahead| ahead.len)
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.len);
+        usize::try_from(ahead).map_or(usize::MAX, |ahead| self.tail.len().saturating_add(ahead))
     }
 
     /// Whether none wait.
@@ -97,11 +118,12 @@ impl OutQueue {
     }
 
     /// Sends what waits, at most [`FLUSH_LIMIT`] bytes: one `send(2)` when the tail is all there is, else one
-    /// `sendmsg(2)` for every 16 pieces. A call that takes less than it was offered is the last, for the
+    /// `sendmsg(2)` for every 16 pieces and one `sendfile(2)` for each range of a file. A call that takes less than it was offered is the last, for the
     /// kernel's buffer is full then.
     ///
     /// # Errors
-    /// The stream's failure; what waits is kept for the caller to [`Self::clear`].
+    /// The stream's failure, or a file's: `UnexpectedEof` where it has become shorter than what is to be sent. What
+    /// waits is kept for the caller to [`Self::clear`]; nothing can follow on this stream.
     #[inline]
     pub fn flush(&mut self, socket: &Socket) -> io::Result<Flushed> {
         self.flush_within(socket, FLUSH_LIMIT)
@@ -130,19 +152,48 @@ impl OutQueue {
         }
     }
 
-    /// Takes all that waits as one piece of memory, for transports that are not sockets.
-    pub fn take_all(&mut self) -> Vec<u8> {
-        let Some(ahead) = self.ahead.take() else {
+    /// Takes what waits as one piece of memory, for transports that are not sockets. Of files only a piece at
+    /// a time: while it gives any bytes there may be more.
+    ///
+    /// # Errors
+    /// What reading a file fails of; what was before that in the queue has been given before.
+    pub fn take_all(&mut self) -> io::Result<Vec<u8>> {
+        let Some(mut ahead) = self.ahead.take() else {
             self.lent = false;
-            return std::mem::take(&mut self.tail);
+            return Ok(std::mem::take(&mut self.tail));
         };
-        let mut all = Vec::with_capacity(ahead.len + self.tail.len());
-        for chunk in &ahead.chunks {
-            all.extend_from_slice(chunk);
+        let mut all = Vec::new();
+        while let Some(chunk) = ahead.chunks.pop_front() {
+            let mut span = match chunk {
+                Chunk::Bytes(bytes) => {
+                    ahead.len -= bytes.len() as u64;
+                    all.extend_from_slice(&bytes);
+                    continue;
+                }
+                Chunk::File(span) => span,
+            };
+            let read = span.read(READ_PIECE.saturating_sub(all.len()));
+            ahead.len -= read.as_ref().map_or(0, Vec::len) as u64;
+            if !span.is_empty() {
+                ahead.chunks.push_front(Chunk::File(span));
+            }
+            match read {
+                Ok(bytes) if all.is_empty() => all = bytes,
+                Ok(bytes) => all.extend_from_slice(&bytes),
+                Err(error) if all.is_empty() => {
+                    self.ahead = Some(ahead);
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+            if matches!(ahead.chunks.front(), Some(Chunk::File(_))) {
+                self.ahead = Some(ahead);
+                return Ok(all);
+            }
         }
         all.extend_from_slice(&self.tail);
         self.release_tail();
-        all
+        Ok(all)
     }
 
     /// Forgets all that waits and releases the shared owners.
@@ -178,7 +229,16 @@ impl OutQueue {
     #[cold]
     fn flush_gathered(&mut self, socket: &Socket, mut limit: usize) -> io::Result<Flushed> {
         while limit > 0 && !self.is_empty() {
-            let (offered, sent) = self.send_pieces(socket, limit)?;
+            let (offered, sent) = match self.front_file() {
+                Some(span) => match send_span(span, socket, limit)? {
+                    Some(outcome) => outcome,
+                    None => {
+                        self.read_front(limit)?;
+                        continue;
+                    }
+                },
+                None => self.send_pieces(socket, limit)?,
+            };
             let Sent::Bytes(count) = sent else {
                 return Ok(Flushed::Blocked);
             };
@@ -195,13 +255,47 @@ impl OutQueue {
         Ok(Flushed::Blocked)
     }
 
-    /// Offers the first pieces, `limit` bytes at most, in one call; tells how many were offered.
+    /// The range of a file that is to be sent next, if there is one.
+    fn front_file(&mut self) -> Option<&mut FileSpan> {
+        match self.ahead.as_mut()?.chunks.front_mut()? {
+            Chunk::File(span) => Some(span),
+            Chunk::Bytes(_) => None,
+        }
+    }
+
+    /// Puts the first bytes of the file that is to be sent next before it.
+    fn read_front(&mut self, limit: usize) -> io::Result<()> {
+        let Some(span) = self.front_file() else {
+            return Ok(());
+        };
+        let bytes = Bytes::from(span.read(READ_PIECE.min(limit))?);
+        let is_over = span.is_empty();
+        if let Some(ahead) = &mut self.ahead {
+            if is_over {
+                ahead.chunks.pop_front();
+            }
+            ahead.chunks.push_front(Chunk::Bytes(bytes));
+        }
+        Ok(())
+    }
+
+    /// Offers the first pieces, up to a file and `limit` bytes at most, in one call; tells how many were offered.
     fn send_pieces(&self, socket: &Socket, limit: usize) -> io::Result<(usize, Sent)> {
         let chunks = self.ahead.iter().flat_map(|ahead| &ahead.chunks);
-        let all = chunks.map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+        let mut file_follows = false;
+        let all = chunks
+            .map(|chunk| match chunk {
+                Chunk::Bytes(bytes) => Some(&bytes[..]),
+                Chunk::File(_) => None,
+            })
+            .chain([Some(&self.tail[..])]);
         let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let (mut used, mut offered) = (0, 0);
         for (slot, bytes) in pieces.iter_mut().zip(all) {
+            let Some(bytes) = bytes else {
+                file_follows = offered < limit;
+                break;
+            };
             let piece = bytes.get(..limit - offered).unwrap_or(bytes);
             if piece.is_empty() {
                 break;
@@ -211,6 +305,7 @@ impl OutQueue {
             offered += piece.len();
         }
         let sent = match &pieces[..used] {
+            some if file_follows => socket.send_before_more(some)?,
             [only] => socket.send(only)?,
             several => socket.send_vectored(several)?,
         };
@@ -241,11 +336,11 @@ impl OutQueue {
         self.lent = false;
         let mut chunk = Bytes::from(std::mem::take(&mut self.tail));
         chunk.advance(sent.min(chunk.len()));
-        self.push_ahead(chunk);
+        self.push_ahead(Chunk::Bytes(chunk));
     }
 
     /// Adds a piece to what is ahead.
-    fn push_ahead(&mut self, chunk: Bytes) {
+    fn push_ahead(&mut self, chunk: Chunk) {
         let ahead = self.ahead.get_or_insert_default();
         ahead.len += chunk.len();
         ahead.chunks.push_back(chunk);
@@ -267,17 +362,48 @@ impl Ahead {
     /// Takes `count` sent bytes off the front and tells how many of them were not here.
     fn drop_sent(&mut self, mut count: usize) -> usize {
         while let Some(front) = self.chunks.front_mut() {
-            if count < front.len() {
+            let len = front.len();
+            // No more than what was sent in one call, which is counted in usize.
+            let Some(whole) = usize::try_from(len).ok().filter(|len| *len <= count) else {
                 front.advance(count);
-                self.len -= count;
+                self.len -= count as u64;
                 return 0;
-            }
-            count -= front.len();
-            self.len -= front.len();
+            };
+            count -= whole;
+            self.len -= len;
             self.chunks.pop_front();
         }
         count
     }
+}
+
+impl Chunk {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(span) => span.len(),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Bytes(bytes) => bytes.advance(count.min(bytes.len())),
+            Self::File(span) => span.advance(count as u64),
+        }
+    }
+}
+
+/// Lets the kernel send the next bytes of a file, `limit` at most, and tells how many were offered; `None` if it can't.
+fn send_span(span: &FileSpan, socket: &Socket, limit: usize) -> io::Result<Option<(usize, Sent)>> {
+    let offered = usize::try_from(span.len()).map_or(limit, |left| left.min(limit));
+    Ok(
+        match socket.send_file(span.file(), span.offset(), offered)? {
+            FileSent::Bytes(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            FileSent::Bytes(count) => Some((offered, Sent::Bytes(count))),
+            FileSent::WouldBlock => Some((offered, Sent::WouldBlock)),
+            FileSent::Unable => None,
+        },
+    )
 }
 
 #[cfg(test)]

@@ -37,6 +37,23 @@ pub enum Sent {
     WouldBlock,
 }
 
+/// More follows at once: the kernel need not send a packet that isn't full (`MSG_MORE`; what nginx calls `tcp_nopush`).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MORE: SendFlags = SendFlags::MORE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MORE: SendFlags = SendFlags::empty();
+
+/// What [`Socket::send_file`] managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileSent {
+    /// So many bytes went out, perhaps not all; 0 where the file has ended.
+    Bytes(usize),
+    /// The kernel's buffer is full.
+    WouldBlock,
+    /// This file can't be sent this way, here, or on this system: its bytes must be read and sent.
+    Unable,
+}
+
 /// A connected stream (TCP or UNIX), non-blocking and closed on exec. Dropping it closes it.
 #[derive(Debug)]
 pub struct Socket {
@@ -97,6 +114,52 @@ impl Socket {
         sent(retry_interrupted(|| {
             net::sendmsg(&self.fd, pieces, &mut Default::default(), SEND_FLAGS)
         }))
+    }
+
+    /// [`Self::send_vectored`] of what is followed by more at once.
+    ///
+    /// # Errors
+    /// As [`Self::send_vectored`].
+    pub(crate) fn send_before_more(&self, pieces: &[IoSlice<'_>]) -> io::Result<Sent> {
+        sent(retry_interrupted(|| {
+            net::sendmsg(&self.fd, pieces, &mut Default::default(), SEND_FLAGS | MORE)
+        }))
+    }
+
+    /// Sends `count` bytes of `file` from `offset` on in one `sendfile(2)`, from the page cache, without a copy through
+    /// this process.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and what reading the file fails of.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn send_file(
+        &self,
+        file: BorrowedFd<'_>,
+        mut offset: u64,
+        count: usize,
+    ) -> io::Result<FileSent> {
+        // Unlike send(2) this call has no flag that holds SIGPIPE back.
+        if broken_pipe_kills() {
+            return Ok(FileSent::Unable);
+        }
+        match retry_interrupted(|| rustix::fs::sendfile(&self.fd, file, Some(&mut offset), count)) {
+            Ok(count) => Ok(FileSent::Bytes(count)),
+            Err(Errno::WOULDBLOCK) => Ok(FileSent::WouldBlock),
+            // sendfile(2): the file system has no such operation, or the kind of socket hasn't.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(FileSent::Unable),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Other systems have this call in other forms, or not at all.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn send_file(
+        &self,
+        _file: BorrowedFd<'_>,
+        _offset: u64,
+        _count: usize,
+    ) -> io::Result<FileSent> {
+        Ok(FileSent::Unable)
     }
 
     /// Tells the peer that nothing more will come, while its own bytes are still read. The same again, or
@@ -173,6 +236,18 @@ pub(crate) fn set_up_descriptor(fd: &OwnedFd) -> io::Result<()> {
     rustix::io::ioctl_fionbio(fd, true)?;
     rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
     Ok(())
+}
+
+/// Whether SIGPIPE would end the process. Python ignores it from its start; a program may have set it back.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn broken_pipe_kills() -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with a null pointer for the new action the call only writes the present one, and where it gives 0 it has
+    // written it.
+    unsafe {
+        libc::sigaction(libc::SIGPIPE, std::ptr::null(), now.as_mut_ptr()) != 0
+            || now.assume_init().sa_sigaction == libc::SIG_DFL
+    }
 }
 
 /// Sorts the outcome of a send.

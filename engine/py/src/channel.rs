@@ -64,7 +64,12 @@ impl Channel {
 
     fn data_to_send<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         self.settle(py);
-        let bytes = self.conn.lock(py).out.take_all();
+        let taken = self.conn.lock(py).out.take_all();
+        let Ok(bytes) = taken else {
+            // A file that ends before it should: the response can only be cut.
+            self.conn.lose(py, "lost", false);
+            return PyBytes::new(py, b"");
+        };
         // What was taken makes room for more.
         self.settle(py);
         PyBytes::new(py, &bytes)

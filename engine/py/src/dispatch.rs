@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
 use crate::answer::Answer;
 use crate::conn::Conn;
 use crate::errors;
+use crate::file_body::FileBody;
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
 use crate::request::{output, Request};
 use crate::resources::{BodyWish, Known};
@@ -272,6 +273,9 @@ fn try_respond(
             output::respond_answer(conn, request, answer.get())
         };
     }
+    if let Ok(body) = result.cast_exact::<FileBody>() {
+        return respond_file(conn, request, body);
+    }
     if is_coroutine(result) {
         return task::start(request, result, resource, true);
     }
@@ -308,13 +312,38 @@ pub fn respond_whole(
     output::respond_whole(conn, request, data, bytes)
 }
 
+/// Send what is in a file as the whole body.
+fn respond_file(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    body: &Bound<'_, FileBody>,
+) -> PyResult<()> {
+    let py = request.py();
+    if request.get().is_over(py) {
+        drop(body.get().take(py));
+        return Ok(());
+    }
+    if !conn.service.get().custom_output {
+        return output::respond_file(conn, request, body.get());
+    }
+    if !request.get().lock(py).started {
+        announce_length(request, body.get().len(py))?;
+    }
+    crate::source::start(request, body.as_any())
+}
+
+fn announce_length(request: &Bound<'_, Request>, length: u64) -> PyResult<()> {
+    let py = request.py();
+    let length = PyBytes::new(py, length.to_string().as_bytes());
+    let name = PyBytes::new(py, b"Content-Length");
+    output::set_header(request.get(), name.as_any(), length.as_any())
+}
+
 /// The request class has a `write` or `finish` of its own: they are called, as in Twisted.
 fn respond_through_program(request: &Bound<'_, Request>, bytes: &[u8]) -> PyResult<()> {
     let py = request.py();
     if !request.get().lock(py).started {
-        let length = PyBytes::new(py, bytes.len().to_string().as_bytes());
-        let name = PyBytes::new(py, b"Content-Length");
-        output::set_header(request.get(), name.as_any(), length.as_any())?;
+        announce_length(request, bytes.len() as u64)?;
     }
     request.call_method1(intern!(py, "write"), (PyBytes::new(py, bytes),))?;
     request.call_method0(intern!(py, "finish")).map(drop)

@@ -228,7 +228,8 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
-fn owned(fd: RawFd) -> PyResult<OwnedFd> {
+/// Take a descriptor over that Python code gives up.
+pub fn own_descriptor(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
         return Err(pyo3::exceptions::PyValueError::new_err(
             "not a file descriptor",
@@ -269,7 +270,7 @@ impl Engine {
     }
 
     fn add_listener(&self, py: Python<'_>, fd: RawFd, service: Py<Service>) -> PyResult<usize> {
-        let listener = Listener::from_fd(owned(fd)?)?;
+        let listener = Listener::from_fd(own_descriptor(fd)?)?;
         let mut state = self.shared.state.lock(py);
         let entry = state.listeners.vacant_entry();
         let index = entry.key();
@@ -296,7 +297,7 @@ impl Engine {
     }
 
     fn add_connection(&self, py: Python<'_>, fd: RawFd, service: Py<Service>) -> PyResult<()> {
-        let socket = Socket::from_fd(owned(fd)?)?;
+        let socket = Socket::from_fd(own_descriptor(fd)?)?;
         let peer = socket.peer_addr()?;
         let host = socket.local_addr()?;
         self.shared.adopt(py, socket, peer, host, service)?;

@@ -10,6 +10,7 @@ mod connection;
 mod dispatch;
 mod engine;
 mod errors;
+mod file_body;
 mod headers;
 mod kinds;
 mod lock;
@@ -66,6 +67,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<service::Service>()?;
     module.add_class::<accesslog::AccessLog>()?;
     module.add_class::<answer::Answer>()?;
+    module.add_class::<file_body::FileBody>()?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<request::Request>()?;
     module.add_class::<channel::Channel>()?;

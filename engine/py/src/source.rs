@@ -161,7 +161,7 @@ impl Conn {
 
     /// There is room again: whoever fills the body goes on.
     pub fn drained(self: &Arc<Self>, py: Python<'_>) {
-        let (request, on_drain, producer) = {
+        let (request, on_drain, producer, sends_file) = {
             let mut state = self.lock(py);
             let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else {
                 return;
@@ -169,12 +169,20 @@ impl Conn {
             let on_drain = state.waiting.as_mut().and_then(|w| w.on_drain.take());
             let registered = state.waiting.as_ref().and_then(|w| w.producer.as_ref());
             let producer = registered.map(|(producer, push)| (producer.clone_ref(py), *push));
-            (request, on_drain, producer)
+            let sends_file = state.waiting.as_ref().is_some_and(|w| w.sends_file);
+            (request, on_drain, producer, sends_file)
         };
         if let Some(callback) = on_drain {
             errors::call(py, "a drain callback", callback.bind(py));
         }
         let request = request.bind(py);
+        if sends_file {
+            // All of it has been handed over by the engine itself, past a program's own `write` and `finish`.
+            if let Err(error) = output::finish(request) {
+                dispatch::failed(request, error, None);
+            }
+            return;
+        }
         match producer {
             Some((producer, true)) => self.resume_push(py, &producer),
             Some((producer, false)) => self.pull(request, &producer),

@@ -1,4 +1,4 @@
-"""The way of a file's bytes into a response. This is the one place that knows how they are read."""
+"""The way of a file's bytes into a response: a few are read, and kept; more are left to the engine."""
 
 import os
 import stat
@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from sennit._engine import Answer
+from sennit._engine import Answer, FileBody
 from sennit.web._static_ranges import Span, contentRange
 
-# A body up to this size is read in one go, and sent with its head.
-WHOLE = 64 << 10
-# A larger one is read in pieces of this size, each when the client has taken the one before.
-PIECE = 128 << 10
+# A body up to this size is read, and sent with its head by one system call. A larger one costs less if the
+# kernel sends it from its page cache.
+WHOLE = 16 << 10
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -66,23 +65,28 @@ class OpenedFile:
             got += len(data)
         return b"".join(pieces)
 
-    def body(self, start: int, length: int) -> "bytes | FileBody":
+    def body(self, start: int, length: int) -> bytes | FileBody:
         """The body that is one span of the file; as bytes if it is small and all there. Closes the file, at
         the latest when the body ends."""
         if length > WHOLE:
-            return FileBody(self, [Part(b"", start, length)])
+            return self.parts([Part(b"", start, length)])
         data = self.read(start, length)
         if len(data) < length:
-            # The file has shrunk since its size was told: as a stream that ends early, the response is cut.
-            return FileBody(self, [Part(b"", start, length)])
+            # The file has shrunk since its size was told: sent as what was told, the response is cut.
+            return self.parts([Part(b"", start, length)])
         self.close()
         if length == self.info.st_size:
             _keep(self._path, self.info, data)
         return data
 
-    def parts(self, parts: Sequence[Part]) -> "FileBody":
-        """The body that has several spans of the file. Closes the file when it ends."""
-        return FileBody(self, parts)
+    def parts(self, parts: Sequence[Part]) -> FileBody:
+        """The body that has several spans of the file. Closes the file when it ends.
+
+        It is never more than was announced, however the file grows. Where the file has become shorter, the
+        engine closes the connection, so that the client sees that it hasn't got everything.
+        """
+        descriptor, self._descriptor = self._descriptor, -1
+        return FileBody(descriptor, parts)
 
 
 class KeptFile:
@@ -175,49 +179,6 @@ def _drop(path: str) -> None:
     kept = _kept.pop(path, None)
     if kept is not None:
         _keptBytes -= kept.info.st_size + _KEPT_OVERHEAD
-
-
-class FileBody:
-    """Spans of a file and what stands before each of them, as an iterator of pieces.
-
-    It gives never more than was announced, however the file grows. Where the file has become shorter, it
-    ends: the engine then closes the connection, so that the client sees that it hasn't got everything.
-    """
-
-    def __init__(self, file: OpenedFile, parts: Sequence[Part]) -> None:
-        self._file = file
-        self._parts = list(reversed(parts))
-        self._offset = 0
-        self._left = 0
-
-    def __iter__(self) -> "FileBody":
-        return self
-
-    def __next__(self) -> bytes:
-        if self._left:
-            return self._piece()
-        if not self._parts:
-            self.close()
-            raise StopIteration
-        before, self._offset, self._left = self._parts.pop()
-        return before or self._piece()
-
-    def _piece(self) -> bytes:
-        data = self._file.read(self._offset, min(self._left, PIECE))
-        if not data:
-            self.close()
-            raise StopIteration
-        self._offset += len(data)
-        self._left -= len(data)
-        if not self._left and not self._parts:
-            self._file.close()
-        return data
-
-    def close(self) -> None:
-        """Close the file: called at the end, and by the engine when the client has left."""
-        self._parts.clear()
-        self._left = 0
-        self._file.close()
 
 
 def multipartParts(spans: Sequence[Span], size: int, contentType: bytes, boundary: bytes) -> list[Part]:

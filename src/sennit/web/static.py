@@ -405,10 +405,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             file.close()
             request.setHeader(b"Content-Length", b"%d" % length)
             return b""
-        body = file.body(start, length)
-        if not isinstance(body, bytes):
-            request.setHeader(b"Content-Length", b"%d" % length)
-        return body
+        return file.body(start, length)
 
     def _plainFields(self, info: os.stat_result, encoding: str | None) -> list[tuple[bytes, bytes | str]]:
         """The header fields of a whole file."""
@@ -454,6 +451,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         request.setResponseCode(http.PARTIAL_CONTENT)
         if len(spans) > 1:
             parts = _announceParts(request, spans, size)
+            request.setHeader(b"Content-Length", b"%d" % lengthOf(parts))
             return MultipleRangeStaticProducer(request, fileForReading, parts)
         request.setHeader(b"Content-Range", contentRange(spans[0], size))
         request.setHeader(b"Content-Length", b"%d" % spans[0][1])
@@ -551,7 +549,6 @@ def _announceParts(request: "Request", spans: Sequence[Span], size: int) -> list
     boundary = os.urandom(16).hex().encode("ascii")
     parts = multipartParts(spans, size, contentType, boundary)
     request.setHeader(b"Content-Type", b'multipart/byteranges; boundary="%b"' % boundary)
-    request.setHeader(b"Content-Length", b"%d" % lengthOf(parts))
     return parts
 
 

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from sennit._engine import FileBody
 from sennit.web import _static_body
-from sennit.web._static_body import PIECE, FileBody, OpenedFile, Part, keptFile
+from sennit.web._static_body import OpenedFile, Part, keptFile
 from sennit.web.server import Site
 from sennit.web.static import File
 from sennit.web.testing import BrokenResponse, TestClient
 from tests.unit.web.doubles import Calls
 
 LONG_AGO = 1_000_000
+# As much as a connection without a socket gives at a time.
+PIECE = 128 << 10
 
 
 def open_descriptors() -> set[str]:

@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from typing import Any
 from sennit.internet import reactor
 from sennit.internet.address import UNIXAddress
 from sennit.web import http
+from sennit.web.resource import Resource
 from sennit.web.server import Site
+from sennit.web.static import File
 
 from .app import Recorder, build, perform_all
 
@@ -81,6 +84,16 @@ class Bench:
         stopped = self.ports.pop(port).stopListening()
         if stopped is not None:
             await stopped
+
+    async def serve_files(self, port: int, folder: str) -> None:
+        """Serve a folder at /files."""
+        root = self.sites[port].resource
+        assert isinstance(root, Resource)
+        root.putChild("files", File(folder))
+
+    async def die_of_broken_pipes(self) -> None:
+        """Set SIGPIPE back to what it is without Python, as some programs do."""
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
     async def default(self, name: str) -> Any:
         """The default of a limit."""

@@ -139,6 +139,10 @@ class LiveSite:
         assert len(found) >= count, f"no {name!r} in {timeout} s; noted: {self.events()}"
         return found
 
+    def serve_files(self, folder: Path) -> None:
+        """Serve a folder at /files."""
+        self.server.command("serve_files", port=self.port, folder=str(folder))
+
     def act(self, *operations: Operation) -> None:
         """Let the program do something with the first held request."""
         self.server.command("act", port=self.port, operations=list(operations))

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use super::*;
-use crate::testing::{allocations_of, patterned, read_exactly, tcp_pair, unix_pair};
+use crate::testing::{allocations_of, file_of, patterned, read_exactly, tcp_pair, unix_pair};
 
 /// An owner that tells when it is dropped.
 struct Owner {
@@ -37,6 +37,16 @@ fn gone(dropped: &Arc<AtomicUsize>) -> usize {
     dropped.load(Ordering::SeqCst)
 }
 
+impl Chunk {
+    /// Where the bytes of a shared owner are.
+    fn start(&self) -> *const u8 {
+        match self {
+            Self::Bytes(bytes) => bytes.as_ptr(),
+            Self::File(_) => std::ptr::null(),
+        }
+    }
+}
+
 /// Flushes until all is sent while a thread reads; returns what the peer got.
 fn drain(mut queue: OutQueue, socket: Socket, mut peer: impl Read + Send + 'static) -> Vec<u8> {
     let reader = std::thread::spawn(move || {
@@ -61,7 +71,7 @@ fn queue_is_small_and_empty_owns_nothing() {
     assert!(queue.is_empty());
     assert_eq!(allocations_of(|| drop(OutQueue::new())), 0);
     assert_eq!(queue.take_spare(), None);
-    assert_eq!(queue.take_all(), b"");
+    assert_eq!(queue.take_all().unwrap(), b"");
 }
 
 #[test]
@@ -113,7 +123,7 @@ fn spare_given_to_a_busy_queue_spoils_nothing() {
     let mut queue = OutQueue::new();
     queue.tail().extend_from_slice(b"kept");
     queue.give_spare(Vec::with_capacity(64));
-    assert_eq!(queue.take_all(), b"kept");
+    assert_eq!(queue.take_all().unwrap(), b"kept");
     assert_eq!(queue.take_spare(), None);
 }
 
@@ -164,7 +174,7 @@ fn big_owner_is_referred_to_and_released_when_sent() {
     queue.push_shared(bytes);
     queue.tail().extend_from_slice(b"foot");
     assert_eq!(queue.len(), 8 + body.len());
-    assert_eq!(queue.ahead.as_ref().unwrap().chunks[1].as_ptr(), memory);
+    assert_eq!(queue.ahead.as_ref().unwrap().chunks[1].start(), memory);
     assert_eq!(gone(&dropped), 0);
     assert_eq!(queue.flush(&socket).unwrap(), Flushed::Done);
     assert_eq!(gone(&dropped), 1);
@@ -181,7 +191,7 @@ fn small_owner_is_copied_and_released_at_once() {
     assert_eq!(gone(&dropped), 1);
     assert!(queue.ahead.is_none());
     queue.push_shared(Bytes::new());
-    assert_eq!(queue.take_all(), patterned(COPY_BELOW - 1));
+    assert_eq!(queue.take_all().unwrap(), patterned(COPY_BELOW - 1));
 }
 
 #[test]
@@ -326,7 +336,7 @@ fn take_all_joins_everything_in_order() {
     queue.tail().extend_from_slice(b"a");
     queue.push_shared(bytes);
     queue.tail().extend_from_slice(b"z");
-    assert!(queue.take_all() == [&b"a"[..], &body, b"z"].concat());
+    assert!(queue.take_all().unwrap() == [&b"a"[..], &body, b"z"].concat());
     assert!(queue.is_empty());
     assert_eq!((gone(&dropped), queue.tail.capacity()), (1, 0));
 }
@@ -338,7 +348,132 @@ fn take_all_after_a_partial_send_has_the_unsent_bytes_alone() {
     let mut queue = OutQueue::new();
     queue.tail().extend_from_slice(&data);
     assert_eq!(queue.flush(&socket).unwrap(), Flushed::Blocked);
-    let rest = queue.take_all();
+    let rest = queue.take_all().unwrap();
     let sent = read_exactly(&mut peer, data.len() - rest.len());
     assert!([sent, rest].concat() == data);
+}
+
+#[test]
+fn file_goes_out_between_what_is_before_and_after_it() {
+    let data = patterned(3 * FLUSH_LIMIT);
+    let file = file_of(&data);
+    for (socket, peer) in [
+        {
+            let (socket, peer) = tcp_pair();
+            (socket, Box::new(peer) as Box<dyn Read + Send>)
+        },
+        {
+            let (socket, peer) = unix_pair();
+            (socket, Box::new(peer) as Box<dyn Read + Send>)
+        },
+    ] {
+        let mut queue = OutQueue::new();
+        queue.tail().extend_from_slice(b"head");
+        let all = FileSpan::new(Arc::clone(&file), 0, data.len() as u64);
+        queue.push_file(all);
+        queue.tail().extend_from_slice(b"between");
+        queue.push_file(FileSpan::new(Arc::clone(&file), 100, 50));
+        queue.tail().extend_from_slice(b"end");
+        assert_eq!(queue.len(), 4 + data.len() + 7 + 50 + 3);
+        let expected = [b"head", &data[..], b"between", &data[100..150], b"end"].concat();
+        assert!(drain(queue, socket, peer) == expected);
+    }
+    assert_eq!(Arc::strong_count(&file), 1);
+}
+
+#[test]
+fn file_is_sent_in_turns_of_bounded_size() {
+    let (socket, mut peer) = tcp_pair();
+    let data = patterned(100_000);
+    let mut queue = OutQueue::new();
+    queue.tail().extend_from_slice(b"head");
+    queue.push_file(FileSpan::new(file_of(&data), 0, data.len() as u64));
+    for limit in [4, 5000, 30_000] {
+        let before = queue.len();
+        let flushed = queue.flush_within(&socket, limit).unwrap();
+        assert_eq!((flushed, before - queue.len()), (Flushed::Blocked, limit));
+    }
+    assert_eq!(queue.flush(&socket).unwrap(), Flushed::Done);
+    assert_eq!(read_exactly(&mut peer, 4), b"head");
+    assert!(read_exactly(&mut peer, data.len()) == data);
+}
+
+#[test]
+fn file_that_has_become_shorter_fails_the_stream() {
+    let (socket, mut peer) = tcp_pair();
+    let file = file_of(b"only this");
+    let mut queue = OutQueue::new();
+    queue.tail().extend_from_slice(b"head ");
+    queue.push_file(FileSpan::new(Arc::clone(&file), 0, 20));
+    queue.tail().extend_from_slice(b"never sent");
+    assert_eq!(queue.flush(&socket).unwrap(), Flushed::Blocked);
+    let error = queue.flush(&socket).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    assert_eq!(read_exactly(&mut peer, 14), b"head only this");
+    queue.clear();
+    assert_eq!(Arc::strong_count(&file), 1);
+    drop(socket);
+    assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn file_that_grows_is_sent_as_far_as_was_said() {
+    let (socket, mut peer) = tcp_pair();
+    let file = file_of(b"0123456789");
+    let mut queue = OutQueue::new();
+    queue.push_file(FileSpan::new(file, 2, 3));
+    assert_eq!(queue.flush(&socket).unwrap(), Flushed::Done);
+    drop(socket);
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"234");
+}
+
+#[test]
+fn descriptor_that_the_kernel_cannot_send_from_is_read() {
+    let (socket, peer) = tcp_pair();
+    let data = patterned(2 * READ_PIECE + 5);
+    let mut queue = OutQueue::new();
+    queue.tail().extend_from_slice(b"head");
+    queue.push_file(FileSpan::new(file_of(&data), 0, data.len() as u64));
+    // What `flush` does where `sendfile` says that it can't.
+    queue.flush_within(&socket, 4).unwrap();
+    queue.read_front(FLUSH_LIMIT).unwrap();
+    assert_eq!(queue.len(), data.len());
+    assert!(matches!(
+        queue.ahead.as_ref().unwrap().chunks[0],
+        Chunk::Bytes(_)
+    ));
+    assert!(drain(queue, socket, peer) == [b"head", &data[..]].concat());
+}
+
+#[test]
+fn take_all_reads_files_in_pieces() {
+    let data = patterned(2 * FLUSH_LIMIT);
+    let mut queue = OutQueue::new();
+    queue.tail().extend_from_slice(b"head");
+    queue.push_file(FileSpan::new(file_of(&data), 0, data.len() as u64));
+    queue.tail().extend_from_slice(b"end");
+    let mut got = Vec::new();
+    loop {
+        let piece = queue.take_all().unwrap();
+        assert!(piece.len() <= READ_PIECE + 3);
+        if piece.is_empty() {
+            break;
+        }
+        got.extend_from_slice(&piece);
+    }
+    assert!(got == [b"head", &data[..], b"end"].concat());
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn take_all_gives_what_is_before_a_missing_end_and_then_fails() {
+    let mut queue = OutQueue::new();
+    queue.tail().extend_from_slice(b"head ");
+    queue.push_file(FileSpan::new(file_of(b"this"), 0, 5));
+    queue.tail().extend_from_slice(b"never");
+    assert_eq!(queue.take_all().unwrap(), b"head this");
+    let error = queue.take_all().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }

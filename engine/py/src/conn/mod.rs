@@ -56,6 +56,8 @@ pub struct Waiting {
     pub producer: Option<(Py<PyAny>, bool)>,
     /// To be called once when `read_body` has news.
     pub on_body: Option<Py<PyAny>>,
+    /// A file is the rest of the body: the response ends when it has gone out.
+    pub sends_file: bool,
     /// The task is not to be cancelled when the client leaves.
     pub uncancellable: bool,
     /// To be called once when output has drained.

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::{Conn, Sink, State, Transport, Waiting};
 use crate::clock;
+use crate::file_body::Part;
 use crate::headers::HeaderMap;
 use crate::request::{Request, RequestState};
 
@@ -125,6 +126,24 @@ impl State {
         response.started = true;
     }
 
+    /// Put the head out, if it is not out yet.
+    fn begin_response(
+        &mut self,
+        py: Python<'_>,
+        response: &mut RequestState,
+        plan: Option<&HeadPlan<'_>>,
+        length: Option<u64>,
+    ) {
+        let Some(plan) = plan.filter(|_| !response.started) else {
+            return;
+        };
+        let headers = response.response_headers.take();
+        let map = headers.as_ref().map(|h| h.get().lock(py));
+        self.emit_head(py, response, map.as_deref(), plan, length);
+        drop(map);
+        response.response_headers = headers;
+    }
+
     /// Whether a body that nobody is reading is longer than is worth throwing away to keep the connection.
     fn body_is_too_much_to_drain(&self) -> bool {
         if self.facts.body_complete || self.facts.reading {
@@ -164,6 +183,38 @@ impl State {
         } else {
             Wrote::All
         }
+    }
+
+    /// Frame a part of a body that is in a file, to be sent from there.
+    fn emit_part(&mut self, part: Part) -> (u64, Wrote) {
+        let before = part.before.len() as u64;
+        let wrote = match self.emit_data(&part.before, None) {
+            Wrote::All => before,
+            _ if before > 0 => return (0, Wrote::Dropped),
+            _ => 0,
+        };
+        let (Some(responder), false) = (self.responder.as_mut(), part.span.is_empty()) else {
+            return (wrote, Wrote::All);
+        };
+        let length = part.span.len();
+        let framed = responder.frame_data(
+            self.out.tail(),
+            usize::try_from(length).unwrap_or(usize::MAX),
+        );
+        let take = framed.take as u64;
+        if take == 0 {
+            return (wrote, Wrote::Dropped);
+        }
+        let mut span = part.span;
+        span.truncate(take);
+        self.out.push_file(span);
+        self.out.tail().extend_from_slice(framed.suffix);
+        let outcome = if take < length {
+            Wrote::Overrun
+        } else {
+            Wrote::All
+        };
+        (wrote + take, outcome)
     }
 
     /// End the response: the connection is free for the next one, or ends.
@@ -271,16 +322,8 @@ impl Conn {
             return outcome;
         }
         let mut response = request.get().lock(py);
-        if !response.started {
-            if let Some(plan) = plan {
-                let length = last.then_some(bytes.len() as u64);
-                let headers = response.response_headers.take();
-                let map = headers.as_ref().map(|h| h.get().lock(py));
-                state.emit_head(py, &mut response, map.as_deref(), plan, length);
-                drop(map);
-                response.response_headers = headers;
-            }
-        }
+        let length = last.then_some(bytes.len() as u64);
+        state.begin_response(py, &mut response, plan, length);
         if !bytes.is_empty() {
             match state.emit_data(bytes, owner) {
                 Wrote::All => response.sent_length += bytes.len() as u64,
@@ -304,6 +347,43 @@ impl Conn {
                 state.facts.blocked = true;
                 outcome.blocked = true;
             }
+        }
+        outcome.queue = !state.facts.busy && !state.facts.queued;
+        outcome
+    }
+
+    /// Make `parts`, of `length` bytes together, the rest of the current response. A file that is longer than may wait
+    /// keeps its response current until it has gone out. Does nothing if `request` is not the current one.
+    pub fn put_file(
+        self: &Arc<Self>,
+        request: &Bound<'_, Request>,
+        plan: Option<&HeadPlan<'_>>,
+        length: u64,
+        parts: impl IntoIterator<Item = Part>,
+    ) -> Outcome {
+        let py = request.py();
+        let mut outcome = Outcome::default();
+        let mut guard = self.lock(py);
+        let state = &mut *guard;
+        if !state.is_current(request) {
+            return outcome;
+        }
+        let mut response = request.get().lock(py);
+        state.begin_response(py, &mut response, plan, Some(length));
+        for part in parts {
+            let (wrote, how) = state.emit_part(part);
+            response.sent_length += wrote;
+            if how == Wrote::Overrun {
+                outcome.overrun = !std::mem::replace(&mut state.facts.overrun, true);
+            }
+        }
+        if length > state.settings.high_water as u64 {
+            state.waiting().sends_file = true;
+            state.facts.blocked = true;
+        } else {
+            response.finished = true;
+            let trailers = response.rare.as_mut().and_then(|rare| rare.trailers.take());
+            outcome.ended = state.end_response(trailers.as_ref());
         }
         outcome.queue = !state.facts.busy && !state.facts.queued;
         outcome

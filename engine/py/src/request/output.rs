@@ -13,6 +13,7 @@ use crate::answer::Answer;
 use crate::clock;
 use crate::conn::{Conn, DefaultType, HeadPlan, Outcome};
 use crate::errors;
+use crate::file_body::FileBody;
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
 use crate::kinds::own_attributes;
 use crate::text::{body_bytes, bytes_of, type_name, Encoding};
@@ -289,6 +290,21 @@ pub fn respond_whole(
     let started = request.get().lock(request.py()).started;
     let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
+    after(request, conn, outcome);
+    Ok(())
+}
+
+/// A body that is in a file, as the rest of the response.
+pub fn respond_file(
+    conn: &Arc<Conn>,
+    request: &Bound<'_, Request>,
+    body: &FileBody,
+) -> PyResult<()> {
+    let py = request.py();
+    let started = request.get().lock(py).started;
+    let plan = plan_if_first(request, started)?;
+    let length = body.len(py);
+    let outcome = conn.put_file(request, plan.as_ref(), length, body.take(py));
     after(request, conn, outcome);
     Ok(())
 }
