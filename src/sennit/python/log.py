@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 from sennit.python.failure import Failure
@@ -72,29 +73,52 @@ def err(_stuff: object = None, _why: str | bytes | None = None, **kw: Any) -> No
 
 def _log(event: EventDict) -> None:
     event.setdefault("time", time.time())
+    publish(event, logging.ERROR if event["isError"] else logging.INFO, logger.name)
+
+
+def publish(event: EventDict, level: int, name: str) -> None:
+    """Log an event as a record of `level`, which says that it comes from the logger `name`."""
     if not _started:
-        _early.append(_withoutFailure(event))
+        _early.append(_asText(event))
+    if not logger.isEnabledFor(level):
+        return
     failure = event.get("failure")
-    if failure is not None:
-        # The record's text is the heading alone: logging itself adds the traceback.
-        logger.error(
-            "%s",
-            event.get("why") or "Unhandled Error",
-            exc_info=(failure.type, failure.value, failure.tb),
-            extra={"sennitEvent": event},
-        )
-    else:
-        level = logging.ERROR if event["isError"] else logging.INFO
-        logger.log(level, "%s", textFromEventDict(event) or "", extra={"sennitEvent": event})
+    # The record's text is the heading alone: logging itself adds the traceback.
+    text = textFromEventDict(event) if failure is None else event.get("why") or "Unhandled Error"
+    record = logger.makeRecord(
+        name,
+        level,
+        "(unknown file)",
+        0,
+        "%s",
+        (text or "",),
+        None if failure is None else (failure.type, failure.value, failure.tb),
+        extra={"sennitEvent": event},
+    )
+    logger.handle(record)
 
 
-def _withoutFailure(event: EventDict) -> EventDict:
+def _asText(event: EventDict) -> EventDict:
     """The event as text: what is kept must not keep a traceback's frames, and all that they refer to,
     alive.
     """
-    if event.get("failure") is None:
-        return event
-    return {**event, "message": (textFromEventDict(event),), "failure": None}
+    kept = ("time", "isError", "system", "log_level", "log_namespace")
+    texts = {key: value for key, value in event.items() if key in kept}
+    return {**texts, "message": (textFromEventDict(event),), "failure": None}
+
+
+def keepsEarly() -> bool:
+    """Whether events are still kept for observers to come."""
+    return not _started
+
+
+def takeEarly() -> list[EventDict]:
+    """The events from before; from now on none are kept."""
+    global _started
+    _started = True
+    events = list(_early)
+    _early.clear()
+    return events
 
 
 def textFromEventDict(eventDict: EventDict) -> str | None:
@@ -112,7 +136,8 @@ def textFromEventDict(eventDict: EventDict) -> str | None:
     return None
 
 
-def _eventOf(record: logging.LogRecord) -> EventDict:
+def eventOf(record: logging.LogRecord) -> EventDict:
+    """The event that a record was made from; for one that was not, an event that says the same."""
     event = getattr(record, "sennitEvent", None)
     if event is None:
         isError = int(record.levelno >= logging.ERROR)
@@ -126,6 +151,21 @@ def _eventOf(record: logging.LogRecord) -> EventDict:
     return event
 
 
+@contextmanager
+def emitting() -> Iterator[bool]:
+    """For the time that observers run: tells whether they are not running already, in this thread.
+
+    An observer that prints while print is captured would otherwise call itself for ever.
+    """
+    isOutermost = not _state.emitting
+    _state.emitting = True
+    try:
+        yield isOutermost
+    finally:
+        if isOutermost:
+            _state.emitting = False
+
+
 class _ObserverHandler(logging.Handler):
     """Gives an observer the records of the logger as events."""
 
@@ -134,16 +174,13 @@ class _ObserverHandler(logging.Handler):
         self.observer = observer
 
     def emit(self, record: logging.LogRecord) -> None:
-        # An observer that prints while print is captured would otherwise call itself for ever.
-        if _state.emitting:
-            return
-        _state.emitting = True
-        try:
-            self.observer(_eventOf(record))
-        except Exception:
-            self.handleError(record)
-        finally:
-            _state.emitting = False
+        with emitting() as isOutermost:
+            if not isOutermost:
+                return
+            try:
+                self.observer(eventOf(record))
+            except Exception:
+                self.handleError(record)
 
 
 def addObserver(other: Observer) -> None:
@@ -211,12 +248,14 @@ class PythonLoggingObserver:
             self.logger.log(level, "%s", text)
 
     def start(self) -> None:
-        """Begin to observe."""
+        """Begin to observe. Events come to the root logger by way of this observer only."""
         addObserver(self.emit)
+        logger.propagate = False
 
     def stop(self) -> None:
         """Cease to observe."""
         removeObserver(self.emit)
+        logger.propagate = True
 
 
 class StdioOnnaStick:
@@ -277,16 +316,18 @@ def startLogging(file: _Writable, setStdout: bool = True) -> FileLogObserver:
 
 def startLoggingWithObserver(observer: Observer, setStdout: bool = True) -> None:
     """Like `startLogging`, for any observer."""
-    global _started
-    if not _started:
-        _started = True
-        while _early:
-            observer(_early.popleft())
+    for event in takeEarly():
+        observer(event)
     addObserver(observer)
     msg("Log opened.")
     if setStdout:
-        sys.stdout = StdioOnnaStick(False, sys.stdout)
-        sys.stderr = StdioOnnaStick(True, sys.stderr)
+        captureStandardIO()
+
+
+def captureStandardIO() -> None:
+    """Make events of what is printed, on standard output and error, from now on."""
+    sys.stdout = StdioOnnaStick(False, sys.stdout)
+    sys.stderr = StdioOnnaStick(True, sys.stderr)
 
 
 def discardLogs() -> None:
