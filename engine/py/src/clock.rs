@@ -59,19 +59,28 @@ pub fn http_date() -> [u8; 29] {
     sennit_wire::http_date(seconds())
 }
 
+/// A number that changes every few milliseconds, for next to nothing.
+pub fn moment() -> i64 {
+    let now = clock_gettime(COARSE);
+    now.tv_sec
+        .wrapping_mul(1000)
+        .wrapping_add(now.tv_nsec / 1_000_000)
+}
+
 /// When the engines' time began: their timer wheels and all deadlines count from here.
 pub fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     *ORIGIN.get_or_init(Instant::now)
 }
 
+#[cfg(target_os = "linux")]
+const COARSE: ClockId = ClockId::MonotonicCoarse;
+#[cfg(not(target_os = "linux"))]
+const COARSE: ClockId = ClockId::Monotonic;
+
 /// Tenths of a second since `origin`.
 pub fn ticks() -> Ticks {
-    #[cfg(target_os = "linux")]
-    let clock = ClockId::MonotonicCoarse;
-    #[cfg(not(target_os = "linux"))]
-    let clock = ClockId::Monotonic;
-    tenths(clock).wrapping_sub(origin_ticks())
+    tenths(COARSE).wrapping_sub(origin_ticks())
 }
 
 fn origin_ticks() -> Ticks {

@@ -116,9 +116,11 @@ pub fn traverse<'py>(
             break;
         }
         let segment = match &mut walk {
-            Some(walk) => walk
-                .next_segment()
-                .map(|s| service.segments.get(py, &s).into_any()),
+            Some(walk) => {
+                let children = known.as_ref().and_then(|known| known.children.as_ref());
+                walk.next_segment()
+                    .map(|s| service.segments.get(py, &s, children).into_any())
+            }
             None => listed_segment(request)?,
         };
         let Some(segment) = segment else { break };

@@ -167,7 +167,7 @@ impl Shared {
         let generation = state.generation;
         let entry = state.conns.vacant_entry();
         let token = token(Kind::Connection, generation, entry.key());
-        let added = self.poller.add(&socket, token, Interest::READ);
+        let added = self.poller.add(&socket, token, Interest::READ_EDGE);
         let engine: Weak<Self> = Arc::downgrade(self);
         let transport = Transport::Socket(socket);
         let conn = Arc::new(Conn::new(
@@ -308,6 +308,7 @@ impl Engine {
         let interest = Interest {
             readable: mask & 1 != 0,
             writable: mask & 2 != 0,
+            edge: false,
         };
         if fd < 0 {
             return Err(pyo3::exceptions::PyValueError::new_err(

@@ -1,6 +1,7 @@
 //! Small looks and calls that PyO3 has no name for.
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -75,11 +76,48 @@ pub fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     }
 }
 
+/// Its `children` if an object has that attribute and no other, as most resources; else the attributes to be asked.
+pub fn only_children<'py>(own: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>> {
+    if own.len() != 1 {
+        return None;
+    }
+    let name = intern!(own.py(), "children");
+    own.iter()
+        .next()
+        // Attribute names in programs are interned, as this one: the same text is the same object.
+        .filter(|(key, _)| key.is(name))
+        .map(|(_, value)| value)
+}
+
+/// Where an object of a class with a `__dict__` keeps it, which is null until it has one: asking for the dict itself
+/// would make one, and method calls on an object without are cheaper. `None` where that can't be told.
+#[cfg(not(Py_GIL_DISABLED))]
+fn attributes_made(object: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
+    extern "C" {
+        fn _PyObject_GetDictPtr(object: *mut ffi::PyObject) -> *mut *mut ffi::PyObject;
+    }
+    // SAFETY: called with a live object; gives the address of its dict's place, valid as long as the object is, or null.
+    unsafe { _PyObject_GetDictPtr(object.as_ptr()).as_ref().copied() }
+}
+
+/// Another thread could be making one.
+#[cfg(Py_GIL_DISABLED)]
+fn attributes_made(object: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
+    own_attributes(object).ok().map(|own| own.as_ptr())
+}
+
+/// Whether an object has no attributes of its own.
+pub fn has_no_attributes(object: &Bound<'_, PyAny>) -> bool {
+    attributes_made(object).is_some_and(|own| {
+        // SAFETY: a dict of a live object's, or null; the GIL is held.
+        own.is_null() || unsafe { ffi::PyDict_Size(own) } == 0
+    })
+}
+
 /// Whether an object has no attributes of its own, and nobody holds its `__dict__` to give it some later.
 pub fn is_bare(object: &Bound<'_, PyAny>) -> bool {
-    let Ok(own) = own_attributes(object) else {
-        return false;
-    };
-    // SAFETY: the dict is alive. The object has one reference to it, and `own` is the other.
-    own.is_empty() && unsafe { ffi::Py_REFCNT(own.as_ptr()) } == 2
+    attributes_made(object).is_some_and(|own| {
+        // SAFETY: as in `has_no_attributes`. The object has one reference to its dict.
+        own.is_null() || unsafe { ffi::PyDict_Size(own) == 0 && ffi::Py_REFCNT(own) == 1 }
+    })
 }

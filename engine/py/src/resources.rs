@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
 
-use crate::kinds::own_attributes;
+use crate::kinds::{only_children, own_attributes};
 use crate::lock::Lock;
 
 /// Classes whose profiles are kept at a time; a program with more of them in use only loses speed.
@@ -157,27 +157,26 @@ impl Profiles {
             return Ok(None);
         };
         let own = own_attributes(object)?;
-        let children = own.get_item(intern!(py, "children"))?;
-        // Most resources have nothing else of their own.
-        let alone = children.is_some() && own.len() == 1;
-        let stock_child =
-            stock_child && (alone || !own.contains(intern!(py, "getChildWithDefault"))?);
-        let own_leaf = if alone {
-            None
-        } else {
-            own.get_item(intern!(py, "isLeaf"))?
-        };
+        if let Some(children) = only_children(&own) {
+            return Ok(Some(Known {
+                children: Some(children),
+                stock_child,
+                stock_miss,
+                leaf,
+                body,
+            }));
+        }
+        let own_leaf = own.get_item(intern!(py, "isLeaf"))?;
         let leaf = match (own_leaf, leaf) {
             (Some(value), Some(_)) => Some(value.is_truthy()?),
             (_, leaf) => leaf,
         };
-        let body = body.filter(|_| alone);
         Ok(Some(Known {
-            children,
-            stock_child,
-            stock_miss: stock_miss && alone,
+            children: own.get_item(intern!(py, "children"))?,
+            stock_child: stock_child && !own.contains(intern!(py, "getChildWithDefault"))?,
+            stock_miss: false,
             leaf,
-            body,
+            body: None,
         }))
     }
 
@@ -207,7 +206,7 @@ impl Profiles {
             return Ok(None);
         };
         let own = own_attributes(object)?;
-        if own.len() == 1 && own.contains(intern!(py, "children"))? {
+        if only_children(&own).is_some() {
             return Ok(Some(function));
         }
         if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {

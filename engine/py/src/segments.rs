@@ -2,7 +2,7 @@
 //! letting it go costs more than finding it.
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::lock::Lock;
 
@@ -10,6 +10,9 @@ use crate::lock::Lock;
 const PLACES: usize = 64;
 /// Longer ones are made anew each time.
 const LONGEST: usize = 32;
+
+/// Keys that are looked through for the object of a new segment: the first ones of a large dictionary.
+const KEYS: usize = 16;
 
 /// A small memory of segments. What a client makes up only takes the places of others.
 pub struct Segments {
@@ -24,8 +27,14 @@ impl Segments {
         }
     }
 
-    /// The object for `segment`.
-    pub fn get<'py>(&self, py: Python<'py>, segment: &[u8]) -> Bound<'py, PyBytes> {
+    /// The object for `segment`: if it is new and a key of `children`, that one, since a dictionary finds the very object
+    /// of a key sooner than its like.
+    pub fn get<'py>(
+        &self,
+        py: Python<'py>,
+        segment: &[u8],
+        children: Option<&Bound<'py, PyAny>>,
+    ) -> Bound<'py, PyBytes> {
         if segment.len() > LONGEST {
             return PyBytes::new(py, segment);
         }
@@ -38,7 +47,7 @@ impl Segments {
                 return known.clone();
             }
         }
-        let made = PyBytes::new(py, segment);
+        let made = key_of(children, segment).unwrap_or_else(|| PyBytes::new(py, segment));
         let old = self
             .places
             .lock(py)
@@ -47,4 +56,16 @@ impl Segments {
         drop(old);
         made
     }
+}
+
+fn key_of<'py>(
+    children: Option<&Bound<'py, PyAny>>,
+    segment: &[u8],
+) -> Option<Bound<'py, PyBytes>> {
+    let children = children?.cast_exact::<PyDict>().ok()?;
+    children
+        .iter()
+        .take(KEYS)
+        .filter_map(|(key, _)| key.cast_into_exact::<PyBytes>().ok())
+        .find(|key| key.as_bytes() == segment)
 }

@@ -1,8 +1,12 @@
 //! One turn of the engine: wait, then serve the whole batch of what is ready, each with bounded work.
 //!
-//! The order within a turn: accept; for each ready connection receive, answer, send; connections that program code
-//! has written to meanwhile; deadlines. A busy connection gets one receive a turn, so that it can't starve the others.
+//! Ready connections are served in batches: all of a batch receive, then all are answered, then all send. So the kernel's
+//! code and the program's are each run for many connections in a row and find their caches warm, and a client
+//! with many connections is woken once. A batch in which programs take their time is sent early. After the batches come
+//! connections that program code has written to meanwhile, and deadlines. A busy connection gets one receive a turn, so
+//! that it can't starve the others.
 
+use std::ops::Range;
 use std::os::fd::RawFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
@@ -12,7 +16,8 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use sennit_net::{Events, Interest, Readiness, Received, Woken};
 
-use crate::conn::{Conn, Transport};
+use crate::clock;
+use crate::conn::{Conn, State, Transport};
 use crate::engine::{parts, token, Kind, Listening, Shared};
 use crate::errors;
 
@@ -20,16 +25,27 @@ use crate::errors;
 const TURN_ACCEPTS: usize = 64;
 /// How long a listener rests when descriptors have run out: accepting again at once would only spin.
 const REST: Duration = Duration::from_millis(500);
-/// What is received from one connection at a time.
+/// Connections that are served together.
+const BATCH: usize = 64;
+/// What a batch receives into: one connection may fill it.
 const RECEIVE: usize = 128 << 10;
+/// With less room than this left, no further connection joins a batch: it would receive in driblets.
+const LEAST_ROOM: usize = 32 << 10;
 /// Spare output buffers kept, so that idle connections own none.
-const SPARES: usize = 4;
+const SPARES: usize = BATCH;
 
 /// What a turn works with.
 pub struct Tools {
     events: Events,
     buffer: Box<[u8]>,
+    batch: Vec<Arrival>,
     spares: Vec<Vec<u8>>,
+}
+
+/// A ready connection, and what it has received.
+struct Arrival {
+    conn: Arc<Conn>,
+    received: std::io::Result<Received>,
 }
 
 impl Tools {
@@ -38,6 +54,7 @@ impl Tools {
         Self {
             events: Events::new(),
             buffer: vec![0; RECEIVE].into_boxed_slice(),
+            batch: Vec::with_capacity(BATCH),
             spares: Vec::with_capacity(SPARES),
         }
     }
@@ -61,7 +78,7 @@ pub fn run(py: Python<'_>, shared: &Arc<Shared>, timeout: Option<Duration>) -> P
     let mut done = Done::default();
     if matches!(waited, Ok(Woken::Ready(_))) {
         shared.in_turn.store(true, Ordering::Relaxed);
-        serve_batch(py, shared, &mut tools, &mut done);
+        serve_all(py, shared, &mut tools, &mut done);
         shared.in_turn.store(false, Ordering::Relaxed);
     }
     *shared.tools.lock(py) = Some(tools);
@@ -102,15 +119,20 @@ fn wait(
     py.detach(|| shared.poller.wait(events, timeout))
 }
 
-fn serve_batch(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &mut Done) {
+fn serve_all(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &mut Done) {
     let mut place = 0;
+    let mut room = 0;
     while let Some(event) = tools.events.get(place) {
         place += 1;
         let (kind, index) = parts(event.token);
         match kind {
             Kind::Connection => {
                 if let Some(conn) = shared.conn(py, event.token) {
-                    guarded(py, &conn, || serve(py, &conn, event, tools));
+                    room += receive(py, shared, conn, event, tools, room);
+                }
+                if tools.batch.len() == BATCH || room + LEAST_ROOM > tools.buffer.len() {
+                    serve_batch(py, tools);
+                    room = 0;
                 }
             }
             Kind::Listener => {
@@ -120,6 +142,96 @@ fn serve_batch(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &m
                 }
             }
             Kind::Foreign => note_foreign(py, shared, index, event, done),
+        }
+    }
+    serve_batch(py, tools);
+}
+
+/// Receive what has come for `conn` behind the first `used` bytes of the buffer, and take it into the batch. Gives how much
+/// there was.
+fn receive(
+    py: Python<'_>,
+    shared: &Shared,
+    conn: Arc<Conn>,
+    event: Readiness,
+    tools: &mut Tools,
+    used: usize,
+) -> usize {
+    let room = tools.buffer.get_mut(used..).unwrap_or_default();
+    let mut count = 0;
+    let received = match &*conn.lock(py) {
+        State {
+            transport: Transport::Socket(socket),
+            interest,
+            ..
+        } if (interest.readable && event.readable) || event.hangup => {
+            let received = socket.recv(room);
+            if let Ok(Received::Bytes(bytes)) = received {
+                count = bytes;
+                // There may be more, or the end may follow, and of that the poller has told for the last time.
+                if count == room.len() || event.hangup {
+                    let again = shared.poller.modify(socket, event.token, *interest);
+                    debug_assert!(again.is_ok(), "a connection's socket is watched");
+                }
+            }
+            received
+        }
+        _ => Ok(Received::WouldBlock),
+    };
+    tools.batch.push(Arrival { conn, received });
+    count
+}
+
+/// Answer what the batch has received, and send.
+fn serve_batch(py: Python<'_>, tools: &mut Tools) {
+    let began = clock::moment();
+    let mut sent = 0;
+    let mut start = 0;
+    for place in 0..tools.batch.len() {
+        let Some(arrival) = tools.batch.get(place) else {
+            break;
+        };
+        let bytes = match arrival.received {
+            Ok(Received::Bytes(count)) => tools.buffer.get(start..start + count),
+            _ => None,
+        };
+        start += bytes.map_or(0, <[u8]>::len);
+        if let Some(spare) = tools.spares.pop() {
+            arrival.conn.lock(py).out.give_spare(spare);
+        }
+        guarded(py, &arrival.conn, || answer(py, arrival, bytes));
+        // A handler that takes long holds up its successors, but not the answers that are there already.
+        if clock::moment() != began {
+            send(py, &tools.batch, &mut tools.spares, sent..place + 1);
+            sent = place + 1;
+        }
+    }
+    send(py, &tools.batch, &mut tools.spares, sent..tools.batch.len());
+    tools.batch.clear();
+}
+
+fn answer(py: Python<'_>, arrival: &Arrival, bytes: Option<&[u8]>) {
+    let conn = &arrival.conn;
+    match (&arrival.received, bytes) {
+        (_, Some(bytes)) => {
+            if !conn.drop_if_lingering(py, bytes.len()) {
+                conn.receive(py, bytes);
+            }
+        }
+        (Ok(Received::Eof), _) => conn.on_end_of_input(py),
+        (Ok(_), None) => {}
+        (Err(_), None) => conn.lose(py, "lost", false),
+    }
+}
+
+/// The end of the turn for a part of the batch.
+fn send(py: Python<'_>, batch: &[Arrival], spares: &mut Vec<Vec<u8>>, part: Range<usize>) {
+    for Arrival { conn, .. } in batch.get(part).unwrap_or_default() {
+        guarded(py, conn, || conn.settle(py));
+        if spares.len() < SPARES {
+            if let Some(spare) = conn.lock(py).out.take_spare() {
+                spares.push(spare);
+            }
         }
     }
 }
@@ -149,40 +261,6 @@ fn guarded(py: Python<'_>, conn: &Arc<Conn>, work: impl FnOnce()) {
         errors::log_panic(py, payload.as_ref());
         conn.lock(py).facts.busy = false;
         conn.lose(py, "lost", true);
-    }
-}
-
-fn serve(py: Python<'_>, conn: &Arc<Conn>, event: Readiness, tools: &mut Tools) {
-    if event.readable || event.hangup {
-        let received = {
-            let mut state = conn.lock(py);
-            if let Some(spare) = tools.spares.pop() {
-                state.out.give_spare(spare);
-            }
-            match &state.transport {
-                Transport::Socket(socket) if state.interest.readable || event.hangup => {
-                    socket.recv(&mut tools.buffer)
-                }
-                _ => Ok(Received::WouldBlock),
-            }
-        };
-        match received {
-            Ok(Received::Bytes(count)) => {
-                let bytes = tools.buffer.get(..count).unwrap_or_default();
-                if !conn.drop_if_lingering(py, count) {
-                    conn.receive(py, bytes);
-                }
-            }
-            Ok(Received::Eof) => return conn.on_end_of_input(py),
-            Ok(Received::WouldBlock) => {}
-            Err(_) => return conn.lose(py, "lost", false),
-        }
-    }
-    conn.settle(py);
-    if tools.spares.len() < SPARES {
-        if let Some(spare) = conn.lock(py).out.take_spare() {
-            tools.spares.push(spare);
-        }
     }
 }
 

@@ -98,12 +98,15 @@ fn readiness(record: &epoll::Event) -> Readiness {
 fn flags(interest: Interest) -> EventFlags {
     let mut flags = EventFlags::empty();
     if interest.readable {
-        // Without a wish to read, a half close is not asked for either: level triggered, it would wake every
+        // Without a wish to read, a half close is not asked for either: told as long as it is so, it would wake every
         // wait until the connection is closed.
         flags |= EventFlags::IN | EventFlags::RDHUP;
     }
     if interest.writable {
         flags |= EventFlags::OUT;
+    }
+    if interest.edge {
+        flags |= EventFlags::ET;
     }
     flags
 }

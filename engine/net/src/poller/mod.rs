@@ -1,4 +1,4 @@
-//! Readiness of many descriptors at once, level triggered.
+//! Readiness of many descriptors at once.
 
 use std::fmt;
 use std::io;
@@ -27,14 +27,18 @@ const MAX_EVENTS: usize = 256;
 /// The longest wait that fits every backend's arithmetic: a longer time-out is cut to it.
 const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// What to be told about a descriptor, for as long as it is so (level triggered). Hang-ups that close both
-/// ways are told unasked.
+/// What to be told about a descriptor, for as long as it is so (level triggered) or once (`edge`). Hang-ups that close
+/// both ways are told unasked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
     /// Tell when a read would not block; the peer's half close counts.
     pub readable: bool,
     /// Tell when a write would not block.
     pub writable: bool,
+    /// Being told once for each thing that happens is enough; epoll then need not look again after each answer. Who asks
+    /// for it reads until a read finds less than it had room for, or has [`Poller::modify`] look again; a half close
+    /// behind bytes is told with them. Other backends tell all the same as long as it is so.
+    pub edge: bool,
 }
 
 impl Interest {
@@ -42,21 +46,31 @@ impl Interest {
     pub const NONE: Self = Self {
         readable: false,
         writable: false,
+        edge: false,
     };
     /// Reading alone.
     pub const READ: Self = Self {
         readable: true,
         writable: false,
+        edge: false,
+    };
+    /// Reading alone, each arrival told once.
+    pub const READ_EDGE: Self = Self {
+        readable: true,
+        writable: false,
+        edge: true,
     };
     /// Writing alone.
     pub const WRITE: Self = Self {
         readable: false,
         writable: true,
+        edge: false,
     };
     /// Both.
     pub const BOTH: Self = Self {
         readable: true,
         writable: true,
+        edge: false,
     };
 }
 
@@ -113,7 +127,8 @@ impl Poller {
         self.backend.add(source.as_fd(), checked(token)?, interest)
     }
 
-    /// Changes the token and the interest of a watched descriptor.
+    /// Changes the token and the interest of a watched descriptor. What it is ready for now is told by the next wait, also
+    /// if it has been told before and nothing is changed.
     ///
     /// # Errors
     /// `InvalidInput` for the reserved token `u64::MAX`, `NotFound` for a descriptor that is not watched; else

@@ -58,6 +58,40 @@ fn readable_is_told_until_it_is_read() {
 }
 
 #[test]
+fn edge_is_told_once_for_each_arrival() {
+    let (poller, socket, mut peer) = watched(5, Interest::READ_EDGE);
+    for _ in 0..2 {
+        peer.write_all(b"xy").unwrap();
+        assert_eq!(wait(&poller, SOON).len(), 1);
+        // Other backends go on telling.
+        assert_eq!(wait(&poller, NOW).is_empty(), NATIVE);
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap(), Received::Bytes(2));
+    }
+    assert_eq!(wait(&poller, NOW), []);
+}
+
+#[test]
+fn modify_tells_again_what_is_left_behind_an_edge() {
+    let (poller, socket, mut peer) = watched(5, Interest::READ_EDGE);
+    peer.write_all(b"xyz").unwrap();
+    assert_eq!(wait(&poller, SOON).len(), 1);
+    assert_eq!(socket.recv(&mut [0; 2]).unwrap(), Received::Bytes(2));
+    poller.modify(&socket, 5, Interest::READ_EDGE).unwrap();
+    assert_eq!(wait(&poller, SOON).len(), 1);
+}
+
+#[test]
+fn edge_of_bytes_tells_of_the_end_behind_them() {
+    let (poller, socket, mut peer) = watched(5, Interest::READ_EDGE);
+    peer.write_all(b"xyz").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    await_readable(&socket);
+    let told = wait(&poller, SOON);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].hangup, NATIVE);
+}
+
+#[test]
 fn tokens_come_back_whole() {
     for token in [0, 1, u64::from(u32::MAX) + 1, 1 << 63, u64::MAX - 1] {
         let (poller, socket, _peer) = watched(token, Interest::WRITE);

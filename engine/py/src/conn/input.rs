@@ -154,7 +154,12 @@ impl Conn {
                         self.fail_current(py, error);
                     }
                 }
-                Next::Complete => self.complete(py),
+                Next::Complete => {
+                    self.complete(py);
+                    if used == input.len() {
+                        return used;
+                    }
+                }
                 Next::Refuse(violation) => {
                     self.refuse(py, violation.status(), violation.explanation());
                 }

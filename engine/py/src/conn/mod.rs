@@ -167,7 +167,7 @@ impl Conn {
             sink: Sink::Nothing,
             facts: Facts::default(),
             body_received: 0,
-            interest: Interest::READ,
+            interest: Interest::READ_EDGE,
             // The first look makes it `Idle`, with the deadline of that.
             phase: Phase::Program,
             deadline: None,

@@ -293,9 +293,11 @@ impl State {
     }
 
     fn wanted_interest(&self) -> Interest {
+        // Of room to send the poller tells as long as there is some: a flush may stop short of using it all up.
         Interest {
             readable: self.wants_input(),
             writable: self.facts.send_stalled,
+            edge: !self.facts.send_stalled,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::conn::{Conn, DefaultType, HeadPlan, Outcome};
 use crate::errors;
 use crate::file_body::FileBody;
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
-use crate::kinds::own_attributes;
+use crate::kinds::has_no_attributes;
 use crate::text::{body_bytes, bytes_of, type_name, Encoding};
 
 /// Set the status; ValueError for what can't be a final answer, or a reason that can't be sent.
@@ -173,7 +173,7 @@ fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
         .as_ref()
         .map(|conn| conn.service.clone_ref(py));
     if let Some(service) = service.filter(|s| s.get().plain_factory) {
-        let stock = own_attributes(request.as_any())?.is_empty()
+        let stock = has_no_attributes(request.as_any())
             && service
                 .get()
                 .is_html_by_default(request, || Ok(is_html(&ask()?)))?;
