@@ -5,6 +5,7 @@ import time
 import pytest
 
 from .helpers.client import MODES, Wire, ask, get
+from .helpers.latency import TooSlow, tried_again_if_slow
 from .helpers.script import Operation, path_of
 from .helpers.server import LiveSite
 
@@ -116,3 +117,25 @@ def test_server_ends_idle_connection_after_half_close(site: LiveSite) -> None:
         assert wire.response().code == 200
         wire.half_close()
         assert wire.wait_for_end(timeout=2)
+
+
+@tried_again_if_slow
+def test_slow_handler_does_not_hold_back_the_answer_of_one_before_it(site: LiveSite) -> None:
+    """Both are served in one batch, since both came while the loop was busy."""
+
+    def blocking(seconds: float) -> bytes:
+        return get(path_of([["block", seconds], ["return", "done"]]))
+
+    with Wire(site.port) as busy, Wire(site.port) as first, Wire(site.port) as second:
+        for wire in (busy, first, second):
+            wire.send(get("/hello"))
+            assert wire.response().code == 200
+        began = time.perf_counter()
+        busy.send(blocking(0.1))
+        first.send(blocking(0.02))
+        second.send(blocking(0.5))
+        assert busy.response().body == b"done"
+        assert first.response().body == b"done"
+        if time.perf_counter() - began > 0.4:
+            raise TooSlow("the first answer waited for the second")
+        assert second.response().body == b"done"

@@ -200,7 +200,7 @@ fn serve_batch(py: Python<'_>, tools: &mut Tools) {
             arrival.conn.lock(py).out.give_spare(spare);
         }
         guarded(py, &arrival.conn, || answer(py, arrival, bytes));
-        // A handler that takes long holds up its successors, but not the answers that are there already.
+        // Where time has passed, the answers that are there don't wait for more.
         if clock::moment() != began {
             send(py, &tools.batch, &mut tools.spares, sent..place + 1);
             sent = place + 1;
