@@ -1,10 +1,13 @@
 """What all tests share."""
 
+import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.redis_server import RedisServer
 
 FindClient = Callable[[str], str]
 
@@ -25,3 +28,14 @@ def find_client() -> FindClient:
         pytest.skip(f"{command} is not installed")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def redis_url(find_client: FindClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis server that runs for the tests; they need the package `redis` as well."""
+    if importlib.util.find_spec("redis") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("the package redis is not installed, and CI must have it")
+        pytest.skip("the package redis is not installed")
+    with RedisServer(find_client("redis-server"), tmp_path_factory.mktemp("redis")) as server:
+        yield server.url

@@ -173,7 +173,10 @@ class Request:
     result)` for a render result that is not bytes, str, an Answer, a FileBody, NOT_DONE_YET, a coroutine or
     an iterator; `_traverse_async(awaitable)`, an async method, for a child that must be awaited: returns the
     resource finally found; `_fire_finished()` once finished and `_connection_lost(reason)` when the client
-    left ("done" or "lost"), both only while `_watched` is true.
+    left ("done" or "lost"), both only while `_watched` is true. While `_gated` is true,
+    `_gated_result(resource, result)` is called instead of sending a whole response or beginning a stream, and
+    `_gated_write(data)`, `_gated_finish()` and `_gated_producer(producer, streaming)` for what is called in
+    order to begin or to end it: they may do first what has to be done first.
     """
 
     method: bytes
@@ -192,6 +195,7 @@ class Request:
     content: BinaryIO | None
     channel: Connection | Any | None
     _watched: bool
+    _gated: bool
     requestHeaders: Headers
     responseHeaders: Headers
 

@@ -15,7 +15,7 @@ use crate::conn::Conn;
 use crate::errors;
 use crate::file_body::FileBody;
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
-use crate::request::{output, Request};
+use crate::request::{output, Request, Standing};
 use crate::resources::{BodyWish, Known};
 use crate::service::Service;
 use crate::task;
@@ -263,20 +263,20 @@ fn try_respond(
 ) -> PyResult<()> {
     let py = request.py();
     if let Ok(text) = result.cast::<PyString>() {
-        return respond_whole(conn, request, result, text.to_str()?.as_bytes());
+        return respond_whole(conn, request, result, text.to_str()?.as_bytes(), resource);
     }
     if let Ok(bytes) = result.cast::<PyBytes>() {
-        return respond_whole(conn, request, result, bytes.as_bytes());
+        return respond_whole(conn, request, result, bytes.as_bytes(), resource);
     }
     if let Ok(answer) = result.cast_exact::<Answer>() {
-        return if request.get().is_over(py) {
-            Ok(())
-        } else {
-            output::respond_answer(conn, request, answer.get())
+        return match request.get().standing(py) {
+            Standing::Open => output::respond_answer(conn, request, answer.get()),
+            Standing::Gated => gated(request, resource, result),
+            Standing::Over => Ok(()),
         };
     }
     if let Ok(body) = result.cast_exact::<FileBody>() {
-        return respond_file(conn, request, body);
+        return respond_file(conn, request, body, resource);
     }
     if is_coroutine(result) {
         return task::start(request, result, resource, true);
@@ -291,6 +291,9 @@ fn try_respond(
         return Ok(());
     }
     if is_iterator(result) {
+        if request.get().standing(py) == Standing::Gated {
+            return gated(request, resource, result);
+        }
         return crate::source::start(request, result);
     }
     request
@@ -304,9 +307,12 @@ pub fn respond_whole(
     request: &Bound<'_, Request>,
     data: &Bound<'_, PyAny>,
     bytes: &[u8],
+    resource: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    if request.get().is_over(request.py()) {
-        return Ok(());
+    match request.get().standing(request.py()) {
+        Standing::Open => {}
+        Standing::Gated => return gated(request, resource, data),
+        Standing::Over => return Ok(()),
     }
     if conn.service.get().custom_output {
         return respond_through_program(request, bytes);
@@ -319,11 +325,16 @@ fn respond_file(
     conn: &Arc<Conn>,
     request: &Bound<'_, Request>,
     body: &Bound<'_, FileBody>,
+    resource: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let py = request.py();
-    if request.get().is_over(py) {
-        drop(body.get().take(py));
-        return Ok(());
+    match request.get().standing(py) {
+        Standing::Open => {}
+        Standing::Gated => return gated(request, resource, body.as_any()),
+        Standing::Over => {
+            drop(body.get().take(py));
+            return Ok(());
+        }
     }
     if !conn.service.get().custom_output {
         return output::respond_file(conn, request, body.get());
@@ -339,6 +350,17 @@ fn announce_length(request: &Bound<'_, Request>, length: u64) -> PyResult<()> {
     let length = PyBytes::new(py, length.to_string().as_bytes());
     let name = PyBytes::new(py, b"Content-Length");
     output::set_header(request.get(), name.as_any(), length.as_any())
+}
+
+/// Something has to be done before a response may go out: Python does it, and comes back with the result.
+fn gated(
+    request: &Bound<'_, Request>,
+    resource: Option<&Bound<'_, PyAny>>,
+    result: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    request
+        .call_method1(intern!(request.py(), "_gated_result"), (resource, result))
+        .map(drop)
 }
 
 /// The request class has a `write` or `finish` of its own: they are called, as in Twisted.

@@ -107,6 +107,10 @@ class ListeningPort(ABC):
             # Their protocols are told in later turns of the loop, which may be about to end.
             await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _NOTICE)
             stateOf(self._loop).endedPorts.discard(self)
+            # What requests have left to be written, if there is such a thing.
+            settle = getattr(self.factory, "settle", None)
+            if settle is not None:
+                await settle()
             if stopped:
                 self.factory.doStop()
 

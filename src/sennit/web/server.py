@@ -10,14 +10,15 @@ from sennit import __version__
 from sennit._engine import Answer
 from sennit.internet.address import UNIXAddress
 from sennit.internet.defer import Deferred
-from sennit.python.components import Componentized
 from sennit.python.failure import Failure
 from sennit.web import _answers, http
-from sennit.web._cookies import makeCookie
 from sennit.web._factory import HTTPFactory, LogFormatter
 from sennit.web._lifecycle import drained
 from sennit.web._parsing import quote, unquote
 from sennit.web._session import Session
+from sennit.web._sessioncookie import SessionCookie
+from sennit.web._sessionkeeper import SessionKeeper
+from sennit.web._sessionrequest import SessionNotLoaded, SessionRequest
 from sennit.web._starting import Starting, stopSite
 from sennit.web.error import UnsupportedMethod
 from sennit.web.iweb import IResource, ResourceLike
@@ -29,6 +30,8 @@ __all__ = [
     "Answer",
     "Request",
     "Session",
+    "SessionCookie",
+    "SessionNotLoaded",
     "Site",
     "UnsupportedMethod",
     "supportedMethods",
@@ -45,16 +48,23 @@ supportedMethods: tuple[bytes, ...] = (b"GET", b"HEAD", b"POST")
 version: Final = b"Sennit/" + __version__.encode("ascii")
 
 
-class Request(http.Request, Componentized):
+class Request(SessionRequest):
     """A request to a `Site`, and the response that is made to it."""
 
-    _session: Session | None = None
-    _plainSession: Session | None = None
     _rootURL: bytes | None = None
 
     def process(self) -> None:
         """Find the resource and render it. A subclass may do something before or instead."""
+        presented = self._presentedSessions() if self.site.preloadsFromStore else []
+        if presented:
+            self.start_task(self._processWithSessions(presented))
+        else:
+            self.process_stock()
+
+    async def _processWithSessions(self, names: list[bytes]) -> int:
+        await self._loadSessions(names)
         self.process_stock()
+        return NOT_DONE_YET
 
     def render(self, resrc: ResourceLike) -> None:
         """Answer with `resrc`: call its `render`, and do with the result what is to be done."""
@@ -110,73 +120,6 @@ class Request(http.Request, Componentized):
             self.setHeader(b"Allow", b"OPTIONS")
         self.respond(b"")
 
-    # Sessions
-
-    @property
-    def session(self) -> Session | None:
-        """The session that this request has asked for, None if it has not."""
-        return self._session if self._session is not None else self._plainSession
-
-    def getSession(self, sessionInterface: Any = None, forceNotSecure: bool = False) -> Any:
-        """The visitor's session, made if there is none, and kept alive by this; with an interface, its
-        component for that.
-
-        Over TLS it is another one than over plain HTTP; `forceNotSecure` asks for the plain one. A new
-        session's cookie goes with the response, so the session must be asked for before the first `write`.
-        """
-        secure = self.isSecure() and not forceNotSecure
-        session = self._session if secure else self._plainSession
-        if session is None or session.uid not in self.site.sessions:
-            session = self._sessionOfCookie(secure) or self._newSession(secure)
-        if secure:
-            self._session = session
-        else:
-            self._plainSession = session
-        session.touch()
-        return session if sessionInterface is None else session.getComponent(sessionInterface)
-
-    def renewSession(self) -> Session:
-        """Give the visitor's session a new id: to be done when someone logs in, so that an id that was
-        planted before is worth nothing."""
-        session: Session = self.getSession()
-        self.site.renameSession(session)
-        self._sendSessionCookie(session, session is self._session)
-        return session
-
-    def _sessionCookieName(self, secure: bool) -> bytes:
-        parts = [b"TWISTED_SECURE_SESSION" if secure else b"TWISTED_SESSION"]
-        # A name is a token, and segments can be anything.
-        parts += [quote(segment) for segment in self.sitepath]
-        return b"_".join(parts)
-
-    def _sessionOfCookie(self, secure: bool) -> Session | None:
-        uid = self.getCookie(self._sessionCookieName(secure))
-        session: Session | None = None if uid is None else self.site.sessions.get(uid)
-        return session
-
-    def _newSession(self, secure: bool) -> Session:
-        session: Session = self.site.makeSession()
-        self._sendSessionCookie(session, secure)
-        return session
-
-    def _sendSessionCookie(self, session: Session, secure: bool) -> None:
-        name = self._sessionCookieName(secure)
-        self.cookies[:] = [cookie for cookie in self.cookies if not cookie.startswith(name + b"=")]
-        self.cookies.append(
-            makeCookie(
-                name,
-                session.uid,
-                expires=None,
-                domain=session.cookieDomain,
-                path=session.cookiePath,
-                maxAge=session.cookieMaxAge,
-                comment=None,
-                secure=secure if session.cookieSecure is None else session.cookieSecure,
-                httpOnly=session.cookieHttpOnly,
-                sameSite=session.cookieSameSite,
-            )
-        )
-
     # Addresses of resources
 
     def prePathURL(self) -> bytes:
@@ -227,7 +170,8 @@ class Site(HTTPFactory):
 
     `requestFactory` makes the requests (a class derived from `Request`, as a rule). For `logPath`, `timeout`
     and `logFormatter` see `http.HTTPFactory`. `reactor` is what sessions are timed with. Without
-    `parsePOSTFormSubmission`, form bodies don't become args. Keyword arguments set limits: `Site(root,
+    `parsePOSTFormSubmission`, form bodies don't become args. `sessionStore` is where sessions are kept (see
+    `sennit.web.sessions`), this process's memory without one. Keyword arguments set limits: `Site(root,
     maxBody=1000)`.
     """
 
@@ -237,6 +181,12 @@ class Site(HTTPFactory):
     sessionFactory: Callable[..., Any] = Session
     # How many sessions have been made.
     counter = 0
+    # What session cookies are like.
+    sessionCookie = SessionCookie()
+    # Whether the session of a request that has one is read from the store before the tree is asked. If not,
+    # the program does so where it needs it: `await request.loadSession()`.
+    preloadSessions = True
+    sessionKeeper: SessionKeeper | None = None
 
     def __init__(
         self,
@@ -248,9 +198,11 @@ class Site(HTTPFactory):
         reactor: Any = None,
         *,
         parsePOSTFormSubmission: bool = True,
+        sessionStore: Any = None,
         **limits: float | None,
     ) -> None:
         super().__init__(logPath, timeout, logFormatter, reactor, **limits)
+        self.sessionStore = sessionStore
         self.resource = resource
         self.sessions: dict[bytes, Any] = {}
         self.parsePOSTFormSubmission = parsePOSTFormSubmission
@@ -276,6 +228,7 @@ class Site(HTTPFactory):
     async def stop(self, grace: float | None = None) -> None:
         """Stop what `start` started: running requests get `grace` seconds (`stopGrace` by default) to end."""
         await stopSite(self, self.stopGrace if grace is None else grace)
+        await self.settle()
 
     # Traversal
 
@@ -290,6 +243,17 @@ class Site(HTTPFactory):
         """The root's child: what is asked of a site that is put below another site's resource."""
         request.site = self
         request.sitepath = list(request.prepath[:-1])
+        presented = request._presentedSessions() if self.preloadsFromStore else []
+        if presented:
+            return self._childWithSessions(name, request, presented)
+        return self._childOfRoot(name, request)
+
+    async def _childWithSessions(self, name: bytes, request: Request, cookies: list[bytes]) -> Any:
+        await request._loadSessions(cookies)
+        child = self._childOfRoot(name, request)
+        return await child if isPending(child) else child
+
+    def _childOfRoot(self, name: bytes, request: Request) -> Any:
         if self.resource.isLeaf:
             # A leaf as the root has no children: what comes after the site's own segment stays in postpath.
             request.postpath.insert(0, request.prepath.pop())
@@ -312,17 +276,45 @@ class Site(HTTPFactory):
 
     # Sessions
 
+    @property
+    def sessionStore(self) -> Any:
+        """Where sessions are kept, an `ISessionStore`; None: in memory, as objects. To be set before the site
+        serves, else RuntimeError."""
+        return None if self.sessionKeeper is None else self.sessionKeeper.store
+
+    @sessionStore.setter
+    def sessionStore(self, store: Any) -> None:
+        if self.service is not None:
+            raise RuntimeError("the session store can't be changed once the site serves")
+        self.sessionKeeper = None if store is None else SessionKeeper(self, store)
+
+    @property
+    def preloadsFromStore(self) -> bool:
+        """Whether there is a store that requests are to ask for their sessions at once."""
+        return self.preloadSessions and self.sessionKeeper is not None
+
     def makeSession(self) -> Any:
         """A new session, from `sessionFactory(site, uid)` with an id nobody can guess; its time runs."""
         uid = _newSessionId()
         session = self.sessions[uid] = self.sessionFactory(self, uid)
-        session.startCheckingExpiration()
+        if self.sessionKeeper is None:
+            session.startCheckingExpiration()
+        else:
+            self.sessionKeeper.adopt(session)
         self.counter += 1
         return session
 
     def getSession(self, uid: bytes) -> Any:
-        """The live session with an id; KeyError if there is none. Doesn't keep it alive."""
+        """The live session with an id; KeyError if there is none. Doesn't keep it alive. Of those in a store
+        it knows only the ones that this process is using; `loadSession` knows all."""
         return self.sessions[uid]
+
+    async def loadSession(self, uid: bytes) -> Any:
+        """The session with an id, read from the store if there is one; None if there is none. Doesn't keep it
+        alive. Raises `error.Error` (503) if the store fails."""
+        if self.sessionKeeper is None:
+            return self.sessions.get(uid)
+        return await self.sessionKeeper.load(uid)
 
     def renameSession(self, session: Any) -> None:
         """Give a session a new id."""
@@ -330,15 +322,25 @@ class Site(HTTPFactory):
         session.uid = _newSessionId()
         self.sessions[session.uid] = session
 
+    async def settle(self) -> None:
+        """Wait until all that was changed in sessions has been written to the store."""
+        if self.sessionKeeper is not None:
+            await self.sessionKeeper.settled()
+
     # What the engine asks
 
     def _stockProcess(self) -> object:
         return Request.process
+
+    def _requestFactoryForEngine(self) -> tuple[Callable[..., Any], bool]:
+        factory, customProcess = super()._requestFactoryForEngine()
+        return factory, customProcess or self.preloadsFromStore
 
     def _traversesItself(self) -> bool:
         return type(self).getResourceFor is not Site.getResourceFor
 
 
 def _newSessionId() -> bytes:
-    # The system's random numbers for secrets, 256 bits.
+    # What `secrets.token_hex(32)` gives, without the modules that `secrets` loads: 256 random bits of the
+    # system's.
     return urandom(32).hex().encode("ascii")

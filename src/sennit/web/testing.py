@@ -284,8 +284,8 @@ class SyncStreamedResponse:
 
     def disconnect(self) -> None:
         """Go away now, without waiting for the rest, and let the server notice."""
-        self._response.disconnect()
-        self._run(_settle())
+        # In the loop, as a server's connections end.
+        self._run(_disconnect(self._response))
 
 
 class TestClient:
@@ -388,6 +388,11 @@ class TestClient:
             self._loop = asyncio.new_event_loop()
             self._closeLoop = weakref.finalize(self, _closeLoop, self._loop)
         return self._loop.run_until_complete(work)
+
+
+async def _disconnect(response: StreamedResponse) -> None:
+    response.disconnect()
+    await _settle()
 
 
 async def _settle() -> None:

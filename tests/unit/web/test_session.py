@@ -9,7 +9,7 @@ from zope.interface import Attribute, Interface, implementer
 from sennit.internet.task import Clock
 from sennit.python.components import registerAdapter
 from sennit.web.resource import Resource
-from sennit.web.server import Session, Site
+from sennit.web.server import Session, SessionCookie, Site
 from sennit.web.testing import Response, TestClient
 from tests.unit.web.doubles import Calls
 
@@ -70,19 +70,19 @@ def test_session_cookie_is_secure_over_tls() -> None:
 
 
 def test_session_cookie_can_be_changed() -> None:
-    class Own(Session):
-        cookieHttpOnly = False
-        cookieSameSite = None
-        cookieSecure = True
-        cookiePath = "/shop"
-        cookieDomain = "a.example"
-        cookieMaxAge = 60
-
     shop = site()
-    shop.sessionFactory = Own
+    shop.sessionCookie = SessionCookie(
+        httpOnly=False, sameSite=None, secure=True, path="/shop", domain="a.example", maxAge=60
+    )
     with TestClient(shop) as client:
         cookie = setCookie(client.get("/"))
     assert cookie.partition("; ")[2] == "Domain=a.example; Path=/shop; Max-Age=60; Secure"
+
+
+@pytest.mark.parametrize("flags", [{"sameSite": "none"}, {"sameSite": "sometimes"}, {"path": "/\x00"}])
+def test_session_cookie_that_browsers_refuse_is_refused(flags: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        SessionCookie(**flags)
 
 
 def test_session_cookie_is_sent_once() -> None:

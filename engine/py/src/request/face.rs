@@ -253,6 +253,14 @@ impl Request {
         conn.map(|conn| crate::connection::Connection::wrap(py, conn))
             .transpose()
     }
+    #[getter(_gated)]
+    fn gated(&self, py: Python<'_>) -> bool {
+        self.lock(py).gated
+    }
+    #[setter(_gated)]
+    fn set_gated(&self, py: Python<'_>, value: bool) {
+        self.change(py, |s| s.gated = value);
+    }
     #[getter(_watched)]
     fn watched(&self, py: Python<'_>) -> bool {
         self.lock(py).watched

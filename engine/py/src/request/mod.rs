@@ -33,6 +33,17 @@ pub enum Body {
     Given(Py<PyAny>),
 }
 
+/// What a whole response meets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: it is sent.
+    Open,
+    /// Something has to be done before.
+    Gated,
+    /// The response has been finished, or the client has left.
+    Over,
+}
+
 /// What programs seldom set or ask for.
 #[derive(Default)]
 pub struct Rare {
@@ -79,6 +90,8 @@ pub struct RequestState {
     /// The client has left before that.
     lost: bool,
     watched: bool,
+    /// Something has to be done before the response may begin, or end: see `_gated` in `_engine.pyi`.
+    pub gated: bool,
     /// Body bytes written, before any framing.
     pub sent_length: u64,
     began: Option<Instant>,
@@ -113,6 +126,7 @@ impl RequestState {
             finished: false,
             lost: false,
             watched: false,
+            gated: false,
             sent_length: 0,
             began: None,
             rare: None,
@@ -175,6 +189,18 @@ impl Request {
         self.state.lock(py)
     }
 
+    /// Whether a whole response may be given now.
+    pub fn standing(&self, py: Python<'_>) -> Standing {
+        let state = self.lock(py);
+        if state.finished || state.lost {
+            Standing::Over
+        } else if state.gated {
+            Standing::Gated
+        } else {
+            Standing::Open
+        }
+    }
+
     /// Whether the response has been finished, or the client has left.
     pub fn is_over(&self, py: Python<'_>) -> bool {
         let state = self.lock(py);
@@ -199,6 +225,7 @@ impl Request {
         state.finished = false;
         state.lost = false;
         state.watched = false;
+        state.gated = false;
         state.sent_length = 0;
         state.began = None;
         let conn = state.conn.take();

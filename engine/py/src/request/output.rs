@@ -239,9 +239,14 @@ fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
     let bytes = body_bytes(data)?;
-    let (conn, started, finished) = {
+    let (conn, started, finished, gated) = {
         let state = request.get().lock(py);
-        (state.live_conn(), state.started, state.finished)
+        (
+            state.live_conn(),
+            state.started,
+            state.finished,
+            state.gated,
+        )
     };
     if finished {
         return Err(PyRuntimeError::new_err(
@@ -249,6 +254,10 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
         ));
     }
     let Some(conn) = conn else { return Ok(()) };
+    if gated && !started {
+        let name = intern!(py, "_gated_write");
+        return request.call_method1(name, (data,)).map(drop);
+    }
     let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), Some(data), &bytes, false);
     after(request, &conn, outcome);
@@ -258,9 +267,14 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
 /// `finish`: the response is complete.
 pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     let py = request.py();
-    let (conn, started, finished) = {
+    let (conn, started, finished, gated) = {
         let state = request.get().lock(py);
-        (state.live_conn(), state.started, state.finished)
+        (
+            state.live_conn(),
+            state.started,
+            state.finished,
+            state.gated,
+        )
     };
     if finished {
         let text = intern!(
@@ -274,6 +288,9 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
         return Ok(());
     }
     let Some(conn) = conn else { return Ok(()) };
+    if gated {
+        return request.call_method0(intern!(py, "_gated_finish")).map(drop);
+    }
     let plan = plan_if_first(request, started)?;
     let outcome = conn.put(request, plan.as_ref(), None, b"", true);
     after(request, &conn, outcome);
@@ -336,7 +353,7 @@ pub fn respond_answer(
         let headers = headers(request.get(), py)?;
         let fields = answer.fields.clone();
         headers.get().lock(py).set_all(fields);
-        return crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes());
+        return crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes(), None);
     }
     let last = conn.service.get().is_draining();
     let plan = HeadPlan {
@@ -488,6 +505,14 @@ pub fn register_producer(
             .call_method0(intern!(py, "stopProducing"))?;
         return Ok(());
     };
+    let gated = {
+        let state = request.get().lock(py);
+        state.gated && !state.started
+    };
+    if gated {
+        let name = intern!(py, "_gated_producer");
+        return request.call_method1(name, (producer, streaming)).map(drop);
+    }
     let pause = {
         let mut state = conn.lock(py);
         if !state.is_current(request) {
