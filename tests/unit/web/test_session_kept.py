@@ -13,6 +13,7 @@ from sennit.python.components import registerAdapter
 from sennit.web.resource import Resource
 from sennit.web.server import NOT_DONE_YET, Session, SessionNotLoaded, Site
 from sennit.web.sessions import MemorySessionStore, RedisSessionStore, SQLiteSessionStore
+from sennit.web.static import File
 from sennit.web.testing import TestClient
 from tests.unit.web.doubles import Calls
 
@@ -202,6 +203,21 @@ def test_session_is_written_before_the_response_has_ended(clientOf: Clients, ren
         there = clientOf.another(client)
         there.site.resource.function = look
         assert f"'visits': {visit}" in there.get("/").text
+
+
+def test_session_is_written_before_a_file_is_sent(clientOf: Clients, tmp_path: Path) -> None:
+    class Counted(File):
+        def render_GET(self, request: Any) -> Any:
+            count(request)
+            return super().render_GET(request)
+
+    (tmp_path / "f.txt").write_bytes(b"file" * 10_000)
+    client = clientOf(count)
+    client.site.resource = Counted(str(tmp_path))
+    for _ in range(2):
+        assert client.get("/f.txt").body == b"file" * 10_000
+    client.site.resource = Calls(count)
+    assert client.get("/").text == "3"
 
 
 def test_response_that_changed_nothing_is_not_held_up(clientOf: Clients) -> None:
