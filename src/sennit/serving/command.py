@@ -10,13 +10,17 @@ from sennit.serving.program import Program
 def main() -> None:
     """Do what the process's arguments say, and exit."""
     program = _plainly_named(sys.argv[1:])
-    if program is None:
-        # click takes a good part of the time to a server's first answer, which needs nothing of it.
-        from sennit.serving.options import chosen_program
+    if program is not None:
+        standby_log.start()
+        program.run()
+        return
+    # click takes a good part of the time to a server's first answer, which needs nothing of it.
+    from sennit.serving.options import chosen_work
 
-        program = chosen_program()
-    standby_log.start()
-    program.run()
+    work = chosen_work()
+    if isinstance(work, Program):
+        standby_log.start()
+    work.run()
 
 
 def _plainly_named(arguments: list[str]) -> Program | None:

@@ -6,6 +6,7 @@ import click
 
 import sennit
 from sennit.serving.program import Program
+from sennit.serving.web_options import WebServer, web
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,14 +27,17 @@ def run(file: str, arguments: tuple[str, ...]) -> Program:
     return Program(file, arguments)
 
 
-def chosen_program() -> Program:
-    """The program that the process's arguments ask for; SystemExit if they ask for help, or for nonsense."""
+cli.add_command(web)
+
+
+def chosen_work() -> Program | WebServer:
+    """What the process's arguments ask for; SystemExit if they ask for help, or for nonsense."""
     # Outside of click's own error handling, which would turn a program's Ctrl-C into "Aborted!".
     try:
         chosen = cli.main(prog_name="sennit", standalone_mode=False)
     except click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)
-    if not isinstance(chosen, Program):
+    if not isinstance(chosen, Program | WebServer):
         sys.exit(chosen)
     return chosen
