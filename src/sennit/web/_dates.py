@@ -1,28 +1,35 @@
 """Dates in headers and logs (RFC 9110 section 5.6.7)."""
 
-import calendar
 import re
 import time
+from datetime import date
+from functools import cache
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS = {name.lower().encode("ascii"): number for number, name in enumerate(_MONTHS, 1)}
 
 _CLOCK = rb"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-_FORMS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
-        rb"[a-z]{3}, +(?P<day>\d\d?) +(?P<month>[a-z]{3}) +(?P<year>\d{4}) +" + _CLOCK + rb"(?: +GMT)?",
-        # The obsolete form of RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
-        rb"[a-z]{3,9}, +(?P<day>\d\d?)-(?P<month>[a-z]{3})-(?P<year>\d{2}|\d{4}) +" + _CLOCK + rb"(?: +GMT)?",
-        # The form of C's asctime: Sun Nov  6 08:49:37 1994
-        rb"[a-z]{3} +(?P<month>[a-z]{3}) +(?P<day>\d\d?) +" + _CLOCK + rb" +(?P<year>\d{4})(?: +GMT)?",
-    )
+_FORMS = (
+    # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
+    rb"[a-z]{3}, +(?P<day>\d\d?) +(?P<month>[a-z]{3}) +(?P<year>\d{4}) +" + _CLOCK + rb"(?: +GMT)?",
+    # The obsolete form of RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
+    rb"[a-z]{3,9}, +(?P<day>\d\d?)-(?P<month>[a-z]{3})-(?P<year>\d{2}|\d{4}) +" + _CLOCK + rb"(?: +GMT)?",
+    # The form of C's asctime: Sun Nov  6 08:49:37 1994
+    rb"[a-z]{3} +(?P<month>[a-z]{3}) +(?P<day>\d\d?) +" + _CLOCK + rb" +(?P<year>\d{4})(?: +GMT)?",
 )
 
 # Two-digit years below this are of this century, as programs of this interface have read them since 2001.
 _CENTURY_PIVOT = 69
+
+
+_UNIX_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@cache
+def _form(pattern: bytes) -> re.Pattern[bytes]:
+    # Not at the start: servers should start quickly, and most never read a date.
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def datetimeToString(msSinceEpoch: float | None = None) -> bytes:
@@ -49,7 +56,7 @@ def stringToDatetime(dateString: bytes | str) -> int:
     text = dateString.encode("latin-1", "replace") if isinstance(dateString, str) else dateString
     text = text.strip(b" \t")
     for form in _FORMS:
-        found = form.fullmatch(text)
+        found = _form(form).fullmatch(text)
         if found is None:
             continue
         month = _MONTH_NUMBERS.get(found["month"].lower())
@@ -68,9 +75,11 @@ def timegm(year: int, month: int, day: int, hour: int, minute: int, second: int)
     """Seconds since the epoch of a time in UTC; ValueError before 1970 or for a day that doesn't exist."""
     if year < 1970:
         raise ValueError(f"year {year} is before 1970")
-    if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
-        raise ValueError(f"no such day: {year}-{month}-{day}")
+    try:
+        days = date(year, month, day).toordinal() - _UNIX_EPOCH
+    except ValueError:
+        raise ValueError(f"no such day: {year}-{month}-{day}") from None
     # A minute may have a 61st second (RFC 9110 section 5.6.7).
     if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 60):
         raise ValueError(f"no such time: {hour}:{minute}:{second}")
-    return calendar.timegm((year, month, day, hour, minute, second))
+    return ((days * 24 + hour) * 60 + minute) * 60 + second
