@@ -260,7 +260,8 @@ class Launcher:
         command = self.command(server, scenario, port)
         log = BUILD / f"{server.name}.log"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        # The peers were compiled when they were installed; a checkout is when it is first run, unless this forbids it.
+        # The peers were compiled when they were installed; a checkout is when it is first run, unless this
+        # forbids it.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         with log.open("wb") as output, on_core(SERVER_CORE):
             started_at = time.monotonic()

@@ -12,6 +12,7 @@ use crate::lock::Lock;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use sennit_net::{Interest, Listener, Poller, Socket, Wheel};
 use slab::Slab;
 
@@ -79,6 +80,8 @@ pub struct State {
     generation: u32,
     flush_hook: Option<Py<PyAny>>,
     flush_pending: bool,
+    /// The loop that runs this engine, once a handler has needed a Task of it, and the keyword arguments of its Tasks.
+    tasks: Option<(Py<PyAny>, Py<PyDict>)>,
 }
 
 /// What connections know of their engine.
@@ -119,6 +122,25 @@ impl Shared {
             let asked = flush.and_then(|flush| hook.call1(py, (flush,)));
             errors::log_if_failed(py, "asking the loop for a turn", asked);
         }
+    }
+
+    /// The keyword arguments for a Task of `event_loop`, from `make` the first time.
+    pub fn task_keywords<'py>(
+        &self,
+        event_loop: &Bound<'py, PyAny>,
+        make: impl FnOnce() -> PyResult<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let py = event_loop.py();
+        if let Some((known, keywords)) = &self.state.lock(py).tasks {
+            if known.is(event_loop) {
+                return Ok(keywords.bind(py).clone());
+            }
+        }
+        let keywords = make()?;
+        let kept = (event_loop.clone().unbind(), keywords.clone().unbind());
+        let old = self.state.lock(py).tasks.replace(kept);
+        drop(old);
+        Ok(keywords)
     }
 
     /// Let the wheel look at a connection at `at`.
@@ -253,6 +275,7 @@ impl Engine {
             generation: 0,
             flush_hook: None,
             flush_pending: false,
+            tasks: None,
         };
         let shared = Shared {
             poller: Poller::new()?,
@@ -423,25 +446,32 @@ impl Engine {
             ));
         }
         self.abort_connections(py, None);
-        let (listeners, hook) = {
+        let given_up = {
             let mut state = self.shared.state.lock(py);
             (
                 std::mem::take(&mut state.listeners),
                 state.flush_hook.take(),
+                state.tasks.take(),
             )
         };
-        drop((listeners, hook));
+        drop(given_up);
         Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.shared
-            .state
-            .visit(|state| visit.call(&state.flush_hook))
-            .unwrap_or(Ok(()))
+        let look = |state: &State| {
+            if let Some((event_loop, keywords)) = &state.tasks {
+                visit.call(event_loop)?;
+                visit.call(keywords)?;
+            }
+            visit.call(&state.flush_hook)
+        };
+        self.shared.state.visit(look).unwrap_or(Ok(()))
     }
 
     fn __clear__(&self, py: Python<'_>) {
         self.set_flush_hook(py, None);
+        let tasks = self.shared.state.lock(py).tasks.take();
+        drop(tasks);
     }
 }

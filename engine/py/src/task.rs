@@ -12,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::dispatch;
+use crate::engine::Shared;
 use crate::errors;
 use crate::request::Request;
 
@@ -59,7 +60,12 @@ fn run(
         coroutine: coroutine.clone().unbind(),
         purpose,
     };
-    let task = new_task(Bound::new(py, handling)?.as_any(), coroutine)?;
+    let engine = request
+        .get()
+        .conn(py)
+        .and_then(|conn| conn.engine.upgrade());
+    let handling = Bound::new(py, handling)?;
+    let task = new_task(handling.as_any(), coroutine, engine.as_deref())?;
     if request.get().is_over(py) && !request.get().is_lost(py) {
         return Ok(());
     }
@@ -89,6 +95,7 @@ fn run(
 fn new_task<'py>(
     handling: &Bound<'py, PyAny>,
     coroutine: &Bound<'py, PyAny>,
+    engine: Option<&Shared>,
 ) -> PyResult<Bound<'py, PyAny>> {
     static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static TASK: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -105,9 +112,16 @@ fn new_task<'py>(
     if !EAGER.get_or_init(|| py.version_info() >= (3, 12)) {
         return event_loop.call_method1(intern!(py, "create_task"), (handling,));
     }
-    let keywords = PyDict::new(py);
-    keywords.set_item(intern!(py, "loop"), &event_loop)?;
-    keywords.set_item(intern!(py, "eager_start"), true)?;
+    let make = || {
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "loop"), &event_loop)?;
+        keywords.set_item(intern!(py, "eager_start"), true)?;
+        PyResult::Ok(keywords)
+    };
+    let keywords = match engine {
+        Some(engine) => engine.task_keywords(&event_loop, make)?,
+        None => make()?,
+    };
     TASK.import(py, "asyncio", "Task")?
         .call((handling,), Some(&keywords))
 }

@@ -46,9 +46,32 @@ def engineFor(loop: asyncio.AbstractEventLoop) -> "Engine":
 def newEventLoop() -> asyncio.AbstractEventLoop:
     """A loop whose selector is an engine."""
     selector = EngineSelector(_newEngine())
-    loop = asyncio.SelectorEventLoop(selector)
+    loop = _EngineLoop(selector)
     selector.serve(loop)
     return loop
+
+
+class _EngineLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop, with quicker answers to what each new Task asks it: whether it runs, and whether it is
+    being debugged. A Task asks from C, and calling C back costs a fifth of what running a method in Python
+    does.
+    """
+
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        self.get_debug = bool(enabled).__bool__  # type: ignore[method-assign]
+
+    def run_forever(self) -> None:
+        # In the loop's first turn, since only the method tells that the loop runs already.
+        marked = self.call_soon(self._answerQuickly)
+        try:
+            super().run_forever()
+        finally:
+            marked.cancel()
+            self.__dict__.pop("is_running", None)
+
+    def _answerQuickly(self) -> None:
+        self.is_running = True.__bool__  # type: ignore[method-assign]
 
 
 class EngineSelector(selectors.BaseSelector):

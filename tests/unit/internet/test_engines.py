@@ -38,8 +38,16 @@ class Page(Resource):
         return b"slow"
 
 
-def quietSite() -> Site:
-    site = Site(Page())
+class WaitingPage(Page):
+    """The same from a coroutine, so that the engine makes a Task of the loop."""
+
+    async def render_GET(self, request: Any) -> bytes:  # type: ignore[override]
+        await asyncio.sleep(0)
+        return super().render_GET(request)
+
+
+def quietSite(page: type[Page] = Page) -> Site:
+    site = Site(page())
     site.noisy = False
     return site
 
@@ -172,11 +180,12 @@ def test_engine_of_a_loop_is_always_the_same_and_closed_loops_have_none() -> Non
         engineFor(closed)
 
 
-def test_loops_with_engines_are_collected() -> None:
+@pytest.mark.parametrize("page", [Page, WaitingPage])
+def test_loops_with_engines_are_collected(page: type[Page]) -> None:
     for newLoop in loopKinds():
 
         async def main() -> None:
-            async with quietSite().start(port=0, interface="127.0.0.1") as port:
+            async with quietSite(page).start(port=0, interface="127.0.0.1") as port:
                 await deferToThread(fetch, port)
 
         with asyncio.Runner(loop_factory=newLoop) as runner:
@@ -418,3 +427,25 @@ def test_global_reactor_makes_no_loop_of_its_own_inside_of_another() -> None:
     before = reactor._own
     asyncio.run(main())
     assert reactor._own is before
+
+
+def test_own_loop_tells_whether_it_runs_and_is_debugged() -> None:
+    """Also to C, by what Tasks ask."""
+    loop = newEventLoop()
+    try:
+        told: list[tuple[bool, bool]] = []
+
+        async def look() -> None:
+            await asyncio.sleep(0)
+            for debugged in (True, False):
+                loop.set_debug(debugged)
+                told.append((loop.is_running(), loop.get_debug()))
+            with pytest.raises(RuntimeError, match="already running"):
+                loop.run_forever()
+
+        for _ in range(2):
+            loop.run_until_complete(look())
+            assert not loop.is_running()
+        assert told == [(True, True), (True, False)] * 2
+    finally:
+        loop.close()
