@@ -16,6 +16,7 @@ __all__ = [
     "Answer",
     "Channel",
     "Connection",
+    "Encoder",
     "Engine",
     "FileBody",
     "Headers",
@@ -23,6 +24,7 @@ __all__ = [
     "Service",
     "http_date",
     "is_token",
+    "negotiate_coding",
     "reason_phrase",
     "split_path",
 ]
@@ -39,6 +41,11 @@ def reason_phrase(code: int) -> bytes:
 
 def is_token(value: bytes) -> bool:
     """Whether `value` is a token (RFC 9110 section 5.6.2)."""
+
+def negotiate_coding(values: Sequence[bytes], offered: Sequence[str]) -> str | None:
+    """Which of `offered` codings, the favourite first, a client wants whose Accept-Encoding has `values` (RFC
+    9110 section 12.5.3); None for none.
+    """
 
 def split_path(path: bytes) -> list[bytes]:
     """The segments after the first slash, each percent-decoded after the splitting."""
@@ -92,6 +99,10 @@ class Service:
         """Set the limit `name` (the attribute's name on `Site`, e.g. `maxBody`); KeyError for an unknown
         one.
         """
+    def set_encoders(self, encoders: tuple[object, ...] | None) -> None:
+        """Factories of the engine's encoders, for responses whose resource says nothing about that; each has
+        `coding`, `compressLevel`, `minimumSize` and `contentTypes`, read for each response.
+        """
     def set_access_log(self, log: AccessLog | None) -> None: ...
     def set_log_hook(self, hook: Callable[[Request], object] | None) -> None:
         """Call `hook(request)` as each request finishes: for log formatters written in Python."""
@@ -127,6 +138,20 @@ class Answer:
     def code(self) -> int: ...
     @property
     def body(self) -> bytes: ...
+
+@final
+class Encoder:
+    """Codes one body, of unknown length: `coding` is gzip, br or zstd. ValueError for another one, for a
+    level it doesn't have, and after `finish`.
+    """
+
+    def __new__(cls, coding: str, level: int) -> Self: ...
+    def encode(self, data: _Text | bytearray | memoryview) -> bytes:
+        """Take a piece; returns what is complete by now."""
+    def flush(self) -> bytes:
+        """All that was taken so far comes out."""
+    def finish(self) -> bytes:
+        """The rest, and the end."""
 
 @final
 class FileBody:
@@ -243,6 +268,10 @@ class Request:
     def setTrailer(self, name: _Text, value: _Text) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def unregisterProducer(self) -> None: ...
+    def set_encoder(self, encoder: object) -> None:
+        """Send the body through the program's own `encoder`: `encode(data)` and `finish()` return bytes."""
+    def offer_codings(self, factories: tuple[object, ...]) -> None:
+        """As `Service.set_encoders`, for this response."""
     @property
     def write_blocked(self) -> bool:
         """Whether more is buffered than the high-water mark."""

@@ -40,7 +40,7 @@ impl Coding {
 
     /// The levels there are: from fast to small.
     #[must_use]
-    pub fn levels(self) -> RangeInclusive<u32> {
+    pub fn levels(self) -> RangeInclusive<u8> {
         match self {
             Self::Gzip => 0..=9,
             Self::Brotli => 0..=11,
@@ -105,7 +105,7 @@ impl Encoder {
     ///
     /// # Errors
     /// The codec has no memory.
-    pub fn new(coding: Coding, level: u32, length: Option<u64>) -> Result<Self, Failed> {
+    pub fn new(coding: Coding, level: u8, length: Option<u64>) -> Result<Self, Failed> {
         let level = level.clamp(*coding.levels().start(), *coding.levels().end());
         let kind = match coding {
             Coding::Gzip => Kind::Gzip(Gzip::new(level)),
@@ -162,7 +162,7 @@ impl Encoder {
 ///
 /// # Errors
 /// The codec has no memory.
-pub fn encode_whole(coding: Coding, level: u32, data: &[u8]) -> Result<Vec<u8>, Failed> {
+pub fn encode_whole(coding: Coding, level: u8, data: &[u8]) -> Result<Vec<u8>, Failed> {
     let mut encoder = Encoder::new(coding, level, Some(data.len() as u64))?;
     // Only what can't be compressed comes out longer, by a few bytes.
     let mut out = Vec::with_capacity(data.len() + 64);

@@ -337,7 +337,7 @@ fn respond_file(
         }
     }
     if !conn.service.get().custom_output {
-        return output::respond_file(conn, request, body.get());
+        return output::respond_file(conn, request, body);
     }
     if !request.get().lock(py).started {
         announce_length(request, body.get().len(py))?;

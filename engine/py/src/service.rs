@@ -58,6 +58,9 @@ pub struct Service {
     html_by_default: Lock<(u32, bool)>,
     logging: RwLock<Logging>,
     logs: AtomicBool,
+    /// Factories of encoders for all responses.
+    codings: RwLock<Option<Py<PyTuple>>>,
+    codes: AtomicBool,
     draining: AtomicBool,
     connections: AtomicUsize,
     active: AtomicUsize,
@@ -219,6 +222,19 @@ impl Service {
         )
     }
 
+    /// Whether responses may be coded.
+    pub fn codes(&self) -> bool {
+        self.codes.load(Ordering::Relaxed)
+    }
+
+    /// What responses may be coded with.
+    pub fn codings(&self, py: Python<'_>) -> Option<Py<PyTuple>> {
+        if !self.codes() {
+            return None;
+        }
+        self.codings.read().as_ref().map(|c| c.clone_ref(py))
+    }
+
     fn change_logging(&self, change: impl FnOnce(&mut Logging)) {
         let mut logging = self.logging.write();
         change(&mut logging);
@@ -277,6 +293,8 @@ impl Service {
             html_by_default: Lock::new((0, false)),
             logging: RwLock::new(Logging::default()),
             logs: AtomicBool::new(false),
+            codings: RwLock::new(None),
+            codes: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
@@ -299,6 +317,12 @@ impl Service {
         self.change_logging(|logging| logging.hook = hook);
     }
 
+    fn set_encoders(&self, encoders: Option<Py<PyTuple>>) {
+        self.codes.store(encoders.is_some(), Ordering::Relaxed);
+        let old = std::mem::replace(&mut *self.codings.write(), encoders);
+        drop(old);
+    }
+
     fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
@@ -319,6 +343,9 @@ impl Service {
         if let Some(logging) = self.logging.try_read() {
             visit.call(&logging.hook)?;
             visit.call(&logging.native)?;
+        }
+        if let Some(codings) = self.codings.try_read() {
+            visit.call(&*codings)?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ fn take_chunks(
 ) -> PyResult<Pause> {
     let py = request.py();
     let mut chunks = iterator.cast::<PyIterator>()?.clone();
-    let from = request.get().lock(py).sent_length;
+    let from = request.get().lock(py).progress();
     for _ in 0..TURN_CHUNKS {
         {
             let state = conn.lock(py);
@@ -96,7 +96,7 @@ fn take_chunks(
             return Ok(Pause::Wait);
         };
         write(request, &chunk?)?;
-        if request.get().lock(py).sent_length - from > TURN_BYTES {
+        if request.get().lock(py).progress() - from > TURN_BYTES {
             return Ok(Pause::Yield);
         }
     }
@@ -201,7 +201,7 @@ impl Conn {
     /// Ask a pull producer until the buffer is full; one that writes nothing has nothing to say for now.
     fn pull(self: &Arc<Self>, request: &Bound<'_, Request>, producer: &Py<PyAny>) {
         let py = request.py();
-        let from = request.get().lock(py).sent_length;
+        let from = request.get().lock(py).progress();
         for _ in 0..TURN_CHUNKS {
             let before = {
                 let state = self.lock(py);
@@ -210,7 +210,7 @@ impl Conn {
                 if !state.is_current(request) || !same || state.may_not_fill() {
                     return;
                 }
-                request.get().lock(py).sent_length
+                request.get().lock(py).progress()
             };
             if before - from > TURN_BYTES {
                 break;
@@ -219,7 +219,7 @@ impl Conn {
             if let Err(error) = resumed {
                 return dispatch::failed(request, error, None);
             }
-            if request.get().lock(py).sent_length == before {
+            if request.get().lock(py).progress() == before {
                 return;
             }
         }

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from sennit import _engine
@@ -38,6 +38,7 @@ class HTTPFactory(Limits, ServerFactory):
     _logFile: Any = None
     # Whether the log was opened here, and is to be closed here.
     _logWasOpened = False
+    _encoders: tuple[Any, ...] | None = None
     _accessLog: _engine.AccessLog | None = None
 
     def __init__(
@@ -67,6 +68,22 @@ class HTTPFactory(Limits, ServerFactory):
             self._reactor = reactor
         return self._reactor
 
+    @property
+    def encoders(self) -> tuple[Any, ...] | None:
+        """Factories of encoders for all responses, the favourite first (see `server.standardEncoders`); None:
+        nothing is coded, unless a resource says so."""
+        return self._encoders
+
+    @encoders.setter
+    def encoders(self, value: Iterable[Any] | None) -> None:
+        if value is not None:
+            from sennit.web._encoding import checkedEncoders
+
+            value = checkedEncoders(value)
+        self._encoders = value
+        if self.service is not None:
+            self.service.set_encoders(value)
+
     # Listening
 
     def engineService(self) -> _engine.Service:
@@ -83,6 +100,7 @@ class HTTPFactory(Limits, ServerFactory):
             for limit in allLimits():
                 if limit.inEngine:
                     self.service.configure(limit.name, limit.check(getattr(self, limit.name)))
+            self.service.set_encoders(self._encoders)
             self._connectLog()
         service: _engine.Service = self.service
         return service

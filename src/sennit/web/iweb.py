@@ -23,6 +23,8 @@ __all__ = [
     "INonQueuedRequestFactory",
     "IRenderable",
     "IRequest",
+    "IRequestEncoder",
+    "IRequestEncoderFactory",
     "IResource",
     "ITemplateLoader",
     "RenderResult",
@@ -158,6 +160,28 @@ class IAccessLogFormatter(Interface):
 
     def __call__(timestamp, request):
         """Return the line (str, without newline) for a finished request."""
+
+
+class IRequestEncoder(Interface):
+    """What the body of one response goes through."""
+
+    def encode(data):
+        """Take a piece of body (bytes) and return what is to be sent by now (bytes, may be empty)."""
+
+    def finish():
+        """Return what is still to be sent (bytes)."""
+
+
+class IRequestEncoderFactory(Interface):
+    """A maker of encoders, for `resource.EncodingResourceWrapper`."""
+
+    def encoderForRequest(request):
+        """Return an `IRequestEncoder` for the response, having set its Content-Encoding, or None."""
+
+
+# Twisted's names for them.
+_IRequestEncoder = IRequestEncoder
+_IRequestEncoderFactory = IRequestEncoderFactory
 
 
 class INonQueuedRequestFactory(Interface):

@@ -9,10 +9,12 @@ from sennit.web.error import UnsupportedMethod
 from sennit.web.iweb import IResource, RenderResult, ResourceLike
 
 if TYPE_CHECKING:
+    from sennit.web._encoding import EncodingResourceWrapper
     from sennit.web._oldpages import ErrorPage, ForbiddenResource, NoResource
     from sennit.web.server import Request
 
 __all__ = [
+    "EncodingResourceWrapper",
     "ErrorPage",
     "ForbiddenResource",
     "IResource",
@@ -196,4 +198,8 @@ if not TYPE_CHECKING:
             from sennit.web import _oldpages
 
             return getattr(_oldpages, name)
+        if name == "EncodingResourceWrapper":
+            from sennit.web._encoding import EncodingResourceWrapper
+
+            return EncodingResourceWrapper
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

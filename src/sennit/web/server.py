@@ -1,8 +1,8 @@
 """The site that serves a tree of resources, its requests, and its sessions."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from os import urandom
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from zope.interface import implementer
 
@@ -25,15 +25,29 @@ from sennit.web.iweb import IResource, ResourceLike
 from sennit.web.pages import ErrorPageResource
 from sennit.web.resource import getChildForRequest, isPending
 
+if TYPE_CHECKING:
+    from sennit.web._encoding import (
+        BrotliEncoderFactory,
+        EncoderFactory,
+        GzipEncoderFactory,
+        ZstdEncoderFactory,
+        standardEncoders,
+    )
+
 __all__ = [
     "NOT_DONE_YET",
     "Answer",
+    "BrotliEncoderFactory",
+    "EncoderFactory",
+    "GzipEncoderFactory",
     "Request",
     "Session",
     "SessionCookie",
     "SessionNotLoaded",
     "Site",
     "UnsupportedMethod",
+    "ZstdEncoderFactory",
+    "standardEncoders",
     "supportedMethods",
     "unquote",
     "version",
@@ -171,8 +185,8 @@ class Site(HTTPFactory):
     `requestFactory` makes the requests (a class derived from `Request`, as a rule). For `logPath`, `timeout`
     and `logFormatter` see `http.HTTPFactory`. `reactor` is what sessions are timed with. Without
     `parsePOSTFormSubmission`, form bodies don't become args. `sessionStore` is where sessions are kept (see
-    `sennit.web.sessions`), this process's memory without one. Keyword arguments set limits: `Site(root,
-    maxBody=1000)`.
+    `sennit.web.sessions`), this process's memory without one. `encoders` compress the responses. Keyword
+    arguments set limits: `Site(root, maxBody=1000)`.
     """
 
     isLeaf: bool | int = 0
@@ -199,6 +213,7 @@ class Site(HTTPFactory):
         *,
         parsePOSTFormSubmission: bool = True,
         sessionStore: Any = None,
+        encoders: Iterable[Any] | None = None,
         **limits: float | None,
     ) -> None:
         super().__init__(logPath, timeout, logFormatter, reactor, **limits)
@@ -211,6 +226,8 @@ class Site(HTTPFactory):
         self.errorPages: dict[int | None, Any] = {}
         # What `start` listens with.
         self.ports: list[Any] = []
+        if encoders is not None:
+            self.encoders = encoders
         if requestFactory is not None:
             self.requestFactory = requestFactory
 
@@ -344,3 +361,14 @@ def _newSessionId() -> bytes:
     # What `secrets.token_hex(32)` gives, without the modules that `secrets` loads: 256 random bits of the
     # system's.
     return urandom(32).hex().encode("ascii")
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        # Loaded when asked for: most servers leave compression to what stands before them.
+        if name.endswith(("EncoderFactory", "standardEncoders")):
+            from sennit.web import _encoding
+
+            return getattr(_encoding, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,12 +18,14 @@ pub(crate) struct Brotli {
 }
 
 impl Brotli {
-    pub(crate) fn new(level: u32, length: Option<u64>) -> Self {
+    pub(crate) fn new(level: u8, length: Option<u64>) -> Self {
         let mut state = BrotliEncoderStateStruct::new(StandardAlloc::default());
         // The least power of two that the body fits in.
-        let fitting = |length: u64| (u64::BITS - length.leading_zeros()).cast_signed();
+        let fitting = |length: u64| {
+            i32::try_from(u64::BITS - length.leading_zeros()).unwrap_or(LARGEST_WINDOW)
+        };
         let params = &mut state.params;
-        params.quality = level.cast_signed();
+        params.quality = i32::from(level);
         params.lgwin = length.map_or(STREAM_WINDOW, |length| {
             fitting(length).clamp(SMALLEST_WINDOW, LARGEST_WINDOW)
         });

@@ -11,23 +11,23 @@ use crate::encoder::{Codec, Failed, Step};
 const WINDOW_BITS: u8 = 15;
 
 thread_local! {
-    static SPARES: RefCell<Vec<(u32, Compress)>> = const { RefCell::new(Vec::new()) };
+    static SPARES: RefCell<Vec<(u8, Compress)>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(crate) struct Gzip {
-    level: u32,
+    level: u8,
     /// `None` only while it is being let go.
     state: Option<Compress>,
 }
 
 impl Gzip {
-    pub(crate) fn new(level: u32) -> Self {
+    pub(crate) fn new(level: u8) -> Self {
         let spare = SPARES.with_borrow_mut(|spares| {
             let place = spares.iter().position(|(of, _)| *of == level)?;
             Some(spares.swap_remove(place).1)
         });
-        let state =
-            spare.unwrap_or_else(|| Compress::new_gzip(Compression::new(level), WINDOW_BITS));
+        let state = spare
+            .unwrap_or_else(|| Compress::new_gzip(Compression::new(u32::from(level)), WINDOW_BITS));
         Self {
             level,
             state: Some(state),

@@ -13,7 +13,7 @@ const STREAM_WINDOW: u32 = 18;
 /// RFC 9659 section 3: as content coding, the window is 8 MiB at most.
 const LARGEST_WINDOW: u32 = 23;
 /// From this level on the library would take more.
-const WIDE_LEVEL: u32 = 20;
+const WIDE_LEVEL: u8 = 20;
 
 const FAILED: Failed = Failed("zstd");
 
@@ -27,20 +27,19 @@ pub(crate) struct Zstd {
 }
 
 impl Zstd {
-    pub(crate) fn new(level: u32, length: Option<u64>) -> Result<Self, Failed> {
+    pub(crate) fn new(level: u8, length: Option<u64>) -> Result<Self, Failed> {
         let spare = SPARES.with_borrow_mut(Vec::pop);
         let mut context = spare.or_else(CCtx::try_create).ok_or(FAILED)?;
-        let level = i32::try_from(level).map_err(|_| FAILED)?;
         let mut set = |parameter| {
             context
                 .set_parameter(parameter)
                 .map(drop)
                 .map_err(|_| FAILED)
         };
-        set(CParameter::CompressionLevel(level))?;
+        set(CParameter::CompressionLevel(i32::from(level)))?;
         if length.is_none() {
             set(CParameter::WindowLog(STREAM_WINDOW))?;
-        } else if level >= WIDE_LEVEL.cast_signed() {
+        } else if level >= WIDE_LEVEL {
             set(CParameter::WindowLog(LARGEST_WINDOW))?;
         }
         Ok(Self {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Weak};
 
 use crate::lock::{Guard, Lock};
 use pyo3::prelude::*;
+use sennit_coding::Encoder;
 use sennit_net::{Interest, OutQueue, PeerAddr, Socket};
 use sennit_wire::{Receiver, Responder};
 
@@ -29,7 +30,7 @@ use crate::request::Request;
 use crate::service::Service;
 use crate::settings::{Settings, Ticks};
 
-pub use output::{DefaultType, HeadPlan, Outcome};
+pub use output::{DefaultType, HeadPlan, Outcome, Piece};
 pub use sink::Sink;
 pub use timing::Phase;
 
@@ -60,6 +61,8 @@ pub struct Waiting {
     pub sends_file: bool,
     /// The task is not to be cancelled when the client leaves.
     pub uncancellable: bool,
+    /// What the body goes through on its way out.
+    pub encoder: Option<Encoder>,
     /// To be called once when output has drained.
     pub on_drain: Option<Py<PyAny>>,
 }

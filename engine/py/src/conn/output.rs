@@ -7,12 +7,14 @@ use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
+use sennit_coding::Failed;
 use sennit_net::{Flushed, Interest};
 use sennit_wire::Wrote;
 use smallvec::SmallVec;
 
 use super::{Conn, Sink, State, Transport, Waiting};
 use crate::clock;
+use crate::coding;
 use crate::file_body::Part;
 use crate::headers::HeaderMap;
 use crate::request::{Request, RequestState};
@@ -38,6 +40,38 @@ pub struct HeadPlan<'a> {
     pub lines: Option<&'a [u8]>,
     /// The site is stopping.
     pub last: bool,
+    /// What becomes of the body.
+    pub body: coding::Body,
+}
+
+/// Body bytes on their way out.
+pub struct Piece<'a> {
+    bytes: &'a [u8],
+    /// Who holds them, if they are many: they are sent from where they are.
+    owner: Option<Bytes>,
+}
+
+impl<'a> Piece<'a> {
+    /// None.
+    pub const EMPTY: Self = Self {
+        bytes: b"",
+        owner: None,
+    };
+
+    /// The bytes of `data`.
+    pub fn of(data: &Bound<'_, PyAny>, bytes: &'a [u8]) -> Self {
+        let owner = Some(data)
+            .filter(|_| bytes.len() >= SHARE_FROM)
+            .and_then(|data| data.cast_exact::<PyBytes>().ok())
+            .map(|data| Bytes::from_owner(PyBackedBytes::from(data.clone())));
+        Self { bytes, owner }
+    }
+
+    /// Bytes of the engine's own.
+    pub fn own(bytes: &'a Bytes) -> Self {
+        let owner = (bytes.len() >= SHARE_FROM).then(|| bytes.clone());
+        Self { bytes, owner }
+    }
 }
 
 /// What became of an output operation.
@@ -49,6 +83,8 @@ pub struct Outcome {
     pub blocked: bool,
     /// The program sent more than it had declared: to be logged.
     pub overrun: bool,
+    /// An encoder could not go on, and the connection is lost for that: to be logged.
+    pub failed: Option<Failed>,
     /// Nobody further up the stack is going to flush.
     pub queue: bool,
 }
@@ -131,17 +167,21 @@ impl State {
         &mut self,
         py: Python<'_>,
         response: &mut RequestState,
-        plan: Option<&HeadPlan<'_>>,
+        plan: Option<HeadPlan<'_>>,
         length: Option<u64>,
     ) {
         let Some(plan) = plan.filter(|_| !response.started) else {
             return;
         };
+        let length = length.filter(|_| !matches!(plan.body, coding::Body::Unsaid));
         let headers = response.response_headers.take();
         let map = headers.as_ref().map(|h| h.get().lock(py));
-        self.emit_head(py, response, map.as_deref(), plan, length);
+        self.emit_head(py, response, map.as_deref(), &plan, length);
         drop(map);
         response.response_headers = headers;
+        if let coding::Body::Coded(encoder) = plan.body {
+            self.waiting().encoder = Some(encoder);
+        }
     }
 
     /// Whether a body that nobody is reading is longer than is worth throwing away to keep the connection.
@@ -160,7 +200,7 @@ impl State {
     }
 
     /// Frame body bytes into the output. A large `bytes` object is sent from where it is.
-    pub fn emit_data(&mut self, data: &[u8], owner: Option<PyBackedBytes>) -> Wrote {
+    pub fn emit_data(&mut self, data: &[u8], owner: Option<Bytes>) -> Wrote {
         let Some(responder) = self.responder.as_mut() else {
             return Wrote::Dropped;
         };
@@ -175,8 +215,7 @@ impl State {
                 Wrote::Dropped
             };
         }
-        self.out
-            .push_shared(Bytes::from_owner(owner).slice(..span.take));
+        self.out.push_shared(owner.slice(..span.take));
         self.out.tail().extend_from_slice(span.suffix);
         if span.take < data.len() {
             Wrote::Overrun
@@ -215,6 +254,45 @@ impl State {
             Wrote::All
         };
         (wrote + take, outcome)
+    }
+
+    /// Code a piece of body, and what the encoder still has if it is the last; `None` without an encoder.
+    fn encode(&mut self, bytes: &[u8], last: bool) -> Option<Result<Vec<u8>, Failed>> {
+        let waiting = self.waiting.as_mut()?;
+        let mut encoder = waiting.encoder.take()?;
+        let mut out = Vec::new();
+        let mut encoded = encoder.encode(bytes, &mut out);
+        if last {
+            encoded = encoded.and_then(|()| encoder.finish(&mut out));
+        } else {
+            waiting.encoder = Some(encoder);
+        }
+        Some(encoded.map(|()| out))
+    }
+
+    /// Whether body bytes go through an encoder.
+    pub fn encodes(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|w| w.encoder.is_some())
+    }
+
+    /// What was written in this turn goes out with it, also where an encoder would rather wait for more.
+    fn flush_encoder(&mut self, py: Python<'_>) {
+        let Some(encoder) = self.waiting.as_mut().and_then(|w| w.encoder.as_mut()) else {
+            return;
+        };
+        // What can't be sent yet may go on growing together.
+        if self.facts.send_stalled || !encoder.holds() {
+            return;
+        }
+        let mut out = Vec::new();
+        if encoder.flush(&mut out).is_err() {
+            self.facts.broken = true;
+            return;
+        }
+        self.emit_data(&out, None);
+        if let Some(request) = &self.request {
+            request.get().lock(py).sent_length += out.len() as u64;
+        }
     }
 
     /// End the response: the connection is free for the next one, or ends.
@@ -283,6 +361,20 @@ impl State {
         }
     }
 
+    /// Send what waits at the end of a turn, and what an encoder holds. Returns false if the connection has failed.
+    fn send_turn(&mut self, py: Python<'_>) -> bool {
+        let was_stalled = self.facts.send_stalled;
+        self.flush_encoder(py);
+        if self.facts.broken || !self.flush() {
+            return false;
+        }
+        if !was_stalled || self.facts.send_stalled {
+            return true;
+        }
+        self.flush_encoder(py);
+        !self.facts.broken && self.flush()
+    }
+
     /// Whether enough has gone out for producers to go on; tells it once.
     pub fn has_drained(&mut self) -> bool {
         if self.facts.blocked && self.out.len() <= self.settings.low_water {
@@ -307,16 +399,15 @@ impl Conn {
     pub fn put(
         self: &Arc<Self>,
         request: &Bound<'_, Request>,
-        plan: Option<&HeadPlan<'_>>,
-        data: Option<&Bound<'_, PyAny>>,
-        bytes: &[u8],
+        plan: Option<HeadPlan<'_>>,
+        piece: Piece<'_>,
         last: bool,
     ) -> Outcome {
         let py = request.py();
-        let owner = data
-            .filter(|_| bytes.len() >= SHARE_FROM)
-            .and_then(|data| data.cast_exact::<PyBytes>().ok())
-            .map(|data| PyBackedBytes::from(data.clone()));
+        let Piece {
+            mut bytes,
+            mut owner,
+        } = piece;
         let mut outcome = Outcome::default();
         let mut guard = self.lock(py);
         let state = &mut *guard;
@@ -326,6 +417,23 @@ impl Conn {
         let mut response = request.get().lock(py);
         let length = last.then_some(bytes.len() as u64);
         state.begin_response(py, &mut response, plan, length);
+        let coded;
+        if let Some(result) = state.encode(bytes, last) {
+            owner = None;
+            response.taken += bytes.len() as u64;
+            match result {
+                Ok(out) => {
+                    coded = out;
+                    bytes = &coded;
+                }
+                Err(failed) => {
+                    bytes = b"";
+                    outcome.failed = Some(failed);
+                    state.out.clear();
+                    state.facts.broken = true;
+                }
+            }
+        }
         if !bytes.is_empty() {
             match state.emit_data(bytes, owner) {
                 Wrote::All => response.sent_length += bytes.len() as u64,
@@ -359,7 +467,7 @@ impl Conn {
     pub fn put_file(
         self: &Arc<Self>,
         request: &Bound<'_, Request>,
-        plan: Option<&HeadPlan<'_>>,
+        plan: Option<HeadPlan<'_>>,
         length: u64,
         parts: impl IntoIterator<Item = Part>,
     ) -> Outcome {
@@ -416,7 +524,7 @@ impl Conn {
         if state.facts.busy {
             return;
         }
-        if state.facts.broken || !state.flush() {
+        if !state.send_turn(py) {
             drop(state);
             return self.lose(py, "lost", false);
         }
@@ -427,7 +535,7 @@ impl Conn {
             if state.facts.busy {
                 return;
             }
-            if !state.flush() {
+            if !state.send_turn(py) {
                 drop(state);
                 return self.lose(py, "lost", false);
             }

@@ -402,6 +402,15 @@ impl Request {
     fn unregister_producer(slf: &Bound<'_, Self>) {
         output::unregister_producer(slf);
     }
+    fn set_encoder(&self, py: Python<'_>, encoder: Py<PyAny>) {
+        self.replace(py, Some(encoder), |r| &mut r.encoder);
+        // Its result is not coded once more.
+        self.offer_codings(py, PyTuple::empty(py).unbind());
+    }
+    fn offer_codings(&self, py: Python<'_>, factories: Py<PyTuple>) {
+        let old = self.lock(py).rare().codings.replace(factories);
+        drop(old);
+    }
     #[getter]
     fn write_blocked(&self, py: Python<'_>) -> bool {
         self.conn(py)
@@ -486,6 +495,8 @@ impl Request {
             };
             visit.call(&rare.channel)?;
             visit.call(&rare.site)?;
+            visit.call(&rare.encoder)?;
+            visit.call(&rare.codings)?;
             visit.call(&rare.cookies)
         });
         visited.unwrap_or(Ok(()))

@@ -1,5 +1,6 @@
 //! `Request`: the native part of a request, and of the response that it also is.
 
+mod coded;
 mod face;
 mod input;
 pub mod output;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::lock::{Guard, Lock};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 use sennit_wire::Head;
 use smallvec::SmallVec;
 
@@ -57,6 +58,10 @@ pub struct Rare {
     cookies: Option<Py<PyList>>,
     etag: Option<Py<PyAny>>,
     last_modified: Option<Py<PyAny>>,
+    /// The program's own encoder, which the body goes through.
+    pub encoder: Option<Py<PyAny>>,
+    /// Factories of the engine's encoders, in place of those of the site.
+    pub codings: Option<Py<PyTuple>>,
     /// Fields to be sent after a chunked body.
     pub trailers: Option<HeaderMap>,
 }
@@ -92,8 +97,10 @@ pub struct RequestState {
     watched: bool,
     /// Something has to be done before the response may begin, or end: see `_gated` in `_engine.pyi`.
     pub gated: bool,
-    /// Body bytes written, before any framing.
+    /// Body bytes written, coded as they may be, before any framing.
     pub sent_length: u64,
+    /// Body bytes that went into an encoder, the engine's or the program's own.
+    pub taken: u64,
     began: Option<Instant>,
     /// What is seldom set.
     pub rare: Option<Box<Rare>>,
@@ -128,6 +135,7 @@ impl RequestState {
             watched: false,
             gated: false,
             sent_length: 0,
+            taken: 0,
             began: None,
             rare: None,
         }
@@ -142,6 +150,24 @@ impl RequestState {
                 phrase => phrase,
             },
         }
+    }
+
+    /// How far the response has come, by what it costs to make; without an encoder, in bytes.
+    pub fn progress(&self) -> u64 {
+        /// A byte through an encoder costs as much time as so many that are only sent.
+        const CODING: u64 = 8;
+        self.sent_length.max(self.taken * CODING)
+    }
+
+    /// The program's own encoder.
+    fn encoder(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let encoder = self.rare.as_ref()?.encoder.as_ref()?;
+        Some(encoder.clone_ref(py))
+    }
+
+    /// Whether the request's method is HEAD.
+    pub fn is_head_method(&self) -> bool {
+        self.head.as_ref().is_some_and(Head::is_head_method)
     }
 
     fn live_conn(&self) -> Option<Arc<Conn>> {
@@ -227,6 +253,7 @@ impl Request {
         state.watched = false;
         state.gated = false;
         state.sent_length = 0;
+        state.taken = 0;
         state.began = None;
         let conn = state.conn.take();
         let headers = (state.request_headers.take(), state.response_headers.take());
@@ -359,6 +386,59 @@ impl Request {
             .raw_segments()
             .map(|raw| crate::text::percent_decoded(raw).into_owned())
             .collect()
+    }
+
+    /// What the response may be coded with: the factories of whoever says so last, resource or site.
+    pub fn codings(&self, py: Python<'_>) -> Option<Py<PyTuple>> {
+        let state = self.lock(py);
+        if let Some(rare) = &state.rare {
+            if let Some(codings) = &rare.codings {
+                return Some(codings.clone_ref(py));
+            }
+        }
+        state.conn.as_ref()?.service.get().codings(py)
+    }
+
+    /// Look at the response and the header fields that the program has set.
+    pub fn with_response<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&RequestState, Option<&HeaderMap>) -> R,
+    ) -> R {
+        let state = self.lock(py);
+        match &state.response_headers {
+            Some(headers) => look(&state, Some(&headers.get().lock(py))),
+            None => look(&state, state.extra_fields.as_ref()),
+        }
+    }
+
+    /// Change the header fields that the program has set.
+    pub fn change_response(&self, py: Python<'_>, change: impl FnOnce(&mut HeaderMap)) {
+        let mut state = self.lock(py);
+        match &state.response_headers {
+            Some(headers) => change(&mut headers.get().lock(py)),
+            None => change(state.extra_fields.get_or_insert_default()),
+        }
+    }
+
+    /// Look at the values of a field of the request; `name` is in lower case.
+    pub fn with_request_values<R>(
+        &self,
+        py: Python<'_>,
+        name: &[u8],
+        look: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> R,
+    ) -> R {
+        let state = self.lock(py);
+        if let Some(headers) = &state.request_headers {
+            let map = headers.get().lock(py);
+            return look(&mut map.get(name).unwrap_or_default().iter().map(AsRef::as_ref));
+        }
+        let Some(head) = &state.head else {
+            return look(&mut std::iter::empty());
+        };
+        let values = head.fields().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let mut values = values.map(|(_, value)| value);
+        look(&mut values)
     }
 
     /// The path as far as it is still to be walked by the engine itself; `None` once the program has the lists.

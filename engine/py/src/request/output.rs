@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMapping, PyTuple};
 use smallvec::smallvec;
 
-use super::Request;
+use super::{coded, Request};
 use crate::answer::Answer;
 use crate::clock;
-use crate::conn::{Conn, DefaultType, HeadPlan, Outcome};
+use crate::coding::{self, Body, Extent};
+use crate::conn::{Conn, DefaultType, HeadPlan, Outcome, Piece};
 use crate::errors;
 use crate::file_body::FileBody;
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
 use crate::kinds::has_no_attributes;
+use crate::service::Service;
+use crate::source;
 use crate::text::{body_bytes, bytes_of, type_name, Encoding};
 
 /// Set the status; ValueError for what can't be a final answer, or a reason that can't be sent.
@@ -114,9 +118,9 @@ pub fn set_header(
 
 /// Find what the head needs besides what the program has set; brings what it has set by other means than headers into
 /// them.
-pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
+fn plan_head(request: &Bound<'_, Request>, extent: &Extent<'_>) -> PyResult<HeadPlan<'static>> {
     let py = request.py();
-    let (has_rare, has_type, draining) = {
+    let (has_rare, has_type, draining, codes) = {
         let state = request.get().lock(py);
         let typed = |map: &HeaderMap| {
             map.contains(b"content-type") || map.last(b"content-length") == Some(b"0")
@@ -125,11 +129,11 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
             Some(headers) => typed(&headers.get().lock(py)),
             None => state.extra_fields.as_ref().is_some_and(typed),
         };
-        let draining = state
-            .conn
-            .as_ref()
-            .is_some_and(|c| c.service.get().is_draining());
-        (state.rare.is_some(), has_type, draining)
+        let service = state.conn.as_ref().map(|c| c.service.get());
+        let draining = service.is_some_and(Service::is_draining);
+        let has_rare = state.rare.is_some();
+        let codes = has_rare || service.is_some_and(Service::codes);
+        (has_rare, has_type, draining, codes)
     };
     if has_rare {
         bring_into_headers(request.get(), py)?;
@@ -139,10 +143,16 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
     } else {
         default_type(request)?
     };
+    let body = if codes {
+        coding::decide(request, extent, &default_type)
+    } else {
+        Body::Plain
+    };
     Ok(HeadPlan {
         default_type,
         lines: None,
         last: draining,
+        body,
     })
 }
 
@@ -150,11 +160,12 @@ pub fn plan_head(request: &Bound<'_, Request>) -> PyResult<HeadPlan<'static>> {
 fn plan_if_first(
     request: &Bound<'_, Request>,
     started: bool,
+    extent: &Extent<'_>,
 ) -> PyResult<Option<HeadPlan<'static>>> {
     if started {
         return Ok(None);
     }
-    plan_head(request).map(Some)
+    plan_head(request, extent).map(Some)
 }
 
 /// `defaultContentType`, which a program may set on a class or on one request.
@@ -239,10 +250,11 @@ fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
     let bytes = body_bytes(data)?;
-    let (conn, started, finished, gated) = {
+    let (conn, encoder, started, finished, gated) = {
         let state = request.get().lock(py);
         (
             state.live_conn(),
+            state.encoder(py),
             state.started,
             state.finished,
             state.gated,
@@ -258,8 +270,14 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
         let name = intern!(py, "_gated_write");
         return request.call_method1(name, (data,)).map(drop);
     }
-    let plan = plan_if_first(request, started)?;
-    let outcome = conn.put(request, plan.as_ref(), Some(data), &bytes, false);
+    let coded = encoder.map(|encoder| coded::piece(request, encoder.bind(py), &bytes));
+    let coded = coded.transpose()?;
+    let plan = plan_if_first(request, started, &Extent::Unknown)?;
+    let piece = match &coded {
+        Some(coded) => Piece::own(coded),
+        None => Piece::of(data, &bytes),
+    };
+    let outcome = conn.put(request, plan, piece, false);
     after(request, &conn, outcome);
     Ok(())
 }
@@ -267,10 +285,11 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
 /// `finish`: the response is complete.
 pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     let py = request.py();
-    let (conn, started, finished, gated) = {
+    let (conn, encoder, started, finished, gated) = {
         let state = request.get().lock(py);
         (
             state.live_conn(),
+            state.encoder(py),
             state.started,
             state.finished,
             state.gated,
@@ -291,8 +310,12 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     if gated {
         return request.call_method0(intern!(py, "_gated_finish")).map(drop);
     }
-    let plan = plan_if_first(request, started)?;
-    let outcome = conn.put(request, plan.as_ref(), None, b"", true);
+    let end = match encoder {
+        Some(encoder) => coded::end(request, encoder.bind(py))?,
+        None => Bytes::new(),
+    };
+    let plan = plan_if_first(request, started, &Extent::Whole(&end))?;
+    let outcome = conn.put(request, plan, Piece::own(&end), true);
     after(request, &conn, outcome);
     Ok(())
 }
@@ -304,9 +327,35 @@ pub fn respond_whole(
     data: &Bound<'_, PyAny>,
     bytes: &[u8],
 ) -> PyResult<()> {
-    let started = request.get().lock(request.py()).started;
-    let plan = plan_if_first(request, started)?;
-    let outcome = conn.put(request, plan.as_ref(), Some(data), bytes, true);
+    let py = request.py();
+    let (started, encoder) = {
+        let state = request.get().lock(py);
+        (state.started, state.encoder(py))
+    };
+    if let Some(encoder) = encoder {
+        return coded::whole(conn, request, encoder.bind(py), bytes);
+    }
+    let mut plan = plan_if_first(request, started, &Extent::Whole(bytes))?;
+    let body = plan
+        .as_mut()
+        .map(|plan| std::mem::replace(&mut plan.body, Body::Plain));
+    let outcome = match (body, plan) {
+        (Some(Body::Whole(coded)), plan) => {
+            let coded = Bytes::from(coded);
+            conn.put(request, plan, Piece::own(&coded), true)
+        }
+        (Some(body @ Body::Coded(_)), Some(plan)) => {
+            let slices = coded::slices(data, bytes)?;
+            return coded::stream(conn, request, Some(HeadPlan { body, ..plan }), &slices);
+        }
+        (Some(body), Some(plan)) => conn.put(
+            request,
+            Some(HeadPlan { body, ..plan }),
+            Piece::of(data, bytes),
+            true,
+        ),
+        (_, plan) => conn.put(request, plan, Piece::of(data, bytes), true),
+    };
     after(request, conn, outcome);
     Ok(())
 }
@@ -315,13 +364,28 @@ pub fn respond_whole(
 pub fn respond_file(
     conn: &Arc<Conn>,
     request: &Bound<'_, Request>,
-    body: &FileBody,
+    body: &Bound<'_, FileBody>,
 ) -> PyResult<()> {
     let py = request.py();
-    let started = request.get().lock(py).started;
-    let plan = plan_if_first(request, started)?;
-    let length = body.len(py);
-    let outcome = conn.put_file(request, plan.as_ref(), length, body.take(py));
+    let (started, encoder) = {
+        let state = request.get().lock(py);
+        (state.started, state.encoder(py))
+    };
+    if encoder.is_some() {
+        return source::start(request, body.as_any());
+    }
+    let length = body.get().len(py);
+    let plan = plan_if_first(request, started, &Extent::Length(length))?;
+    let outcome = match plan.as_ref().map(|plan| &plan.body) {
+        Some(Body::Coded(_)) => return coded::stream(conn, request, plan, body.as_any()),
+        Some(Body::Unsaid) => {
+            drop(body.get().take(py));
+            conn.put(request, plan, Piece::EMPTY, true)
+        }
+        // What was written before it has gone into an encoder.
+        None if conn.lock(py).encodes() => return source::start(request, body.as_any()),
+        _ => conn.put_file(request, plan, length, body.get().take(py)),
+    };
     after(request, conn, outcome);
     Ok(())
 }
@@ -340,7 +404,8 @@ pub fn respond_answer(
             state.message = None;
         }
         let untouched = state.response_headers.is_none() && state.extra_fields.is_none();
-        !state.started && untouched && state.rare.is_none()
+        let codes = conn.service.get().codes();
+        !state.started && untouched && state.rare.is_none() && !codes
     };
     let default_type = if answer.fields.contains(b"content-type") {
         DefaultType::Nothing
@@ -360,21 +425,20 @@ pub fn respond_answer(
         default_type,
         lines: Some(&answer.lines),
         last,
+        body: Body::Plain,
     };
-    let outcome = conn.put(
-        request,
-        Some(&plan),
-        Some(body.as_any()),
-        body.as_bytes(),
-        true,
-    );
+    let piece = Piece::of(body.as_any(), body.as_bytes());
+    let outcome = conn.put(request, Some(plan), piece, true);
     after(request, conn, outcome);
     Ok(())
 }
 
 /// What an output operation leaves to be done outside of the lock.
-fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
+pub(super) fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
     let py = request.py();
+    if let Some(failed) = outcome.failed {
+        errors::warn_program(py, &format!("a response is cut off: {failed}"));
+    }
     if outcome.overrun {
         errors::warn_program(
             py,
