@@ -6,6 +6,7 @@ its subclasses in `sennit.web.http` and `sennit.web.server` inherit. Those keep 
 PEP 8.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Self, TypeVar, final, overload
 
@@ -18,7 +19,9 @@ __all__ = [
     "Connection",
     "Encoder",
     "Engine",
+    "FileAnswer",
     "FileBody",
+    "FileCache",
     "Headers",
     "Request",
     "Service",
@@ -170,10 +173,51 @@ class FileBody:
     @property
     def length(self) -> int:
         """Bytes that are left."""
+    def again(self, parts: Sequence[tuple[bytes, int, int]]) -> FileBody:
+        """Other ranges of the same file, with the same descriptor; ValueError unless this is one range with
+        nothing before it, all there.
+        """
     def close(self) -> None:
         """Let the file go; again does nothing."""
     def __iter__(self) -> Self: ...
     def __next__(self) -> bytes: ...
+
+@final
+class FileAnswer:
+    """A whole file as the answer to a plain GET, to be given again: a render method may return one.
+
+    `path` is where the file is, and `seen` what `os.lstat` found there. As long as it finds the same (device,
+    inode, size, times of change), and `trust` has not run out, the engine gives the answer again by itself
+    where a `FileCache` has it. `fields` are those of `Answer`; `body` is bytes, or one range of the open
+    file, which then stays open. ValueError as `Answer`, or for a path with a NUL.
+    """
+
+    def __new__(
+        cls,
+        path: str | bytes | os.PathLike[str],
+        seen: os.stat_result,
+        fields: Iterable[tuple[_Text, _Text]],
+        body: bytes | FileBody,
+    ) -> Self: ...
+    def trust(self, seconds: float | None) -> None:
+        """How long from now on it may be given without asking Python; None, as at first: for good."""
+    def forget(self) -> None:
+        """Let go of content and descriptor; it is not given any more."""
+
+@final
+class FileCache:
+    """Answers of the files below one directory, by the rest of the path that was asked for.
+
+    The engine finds it as `_ready` among an instance's own attributes. It uses it for plain GETs, where the
+    instance's class has a dict `_kept` of its own (functions by name, all of which are still those of the
+    class), and the instance's own `processors` are an empty dict. It fills it by itself: with a `FileAnswer`
+    that was returned for a path of the same name as the file's, below the instance's `path`. Another state of
+    the class empties it.
+    """
+
+    def __new__(cls) -> Self: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
 
 @final
 class Connection:

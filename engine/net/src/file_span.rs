@@ -27,6 +27,11 @@ impl FileSpan {
         }
     }
 
+    /// Another range of the same file.
+    pub fn range(&self, offset: u64, length: u64) -> Self {
+        Self::new(Arc::clone(&self.file), offset, length)
+    }
+
     /// How many bytes are left.
     #[inline]
     pub fn len(&self) -> u64 {

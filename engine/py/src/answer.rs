@@ -3,6 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sennit_net::FileSpan;
 
 use crate::headers::{name_of, value_of, HeaderMap};
 
@@ -16,7 +17,15 @@ pub struct Answer {
     /// The same as they stand on the wire.
     pub lines: Vec<u8>,
     /// The body.
-    pub body: Py<PyBytes>,
+    pub body: AnswerBody,
+}
+
+/// The body of an answer.
+pub enum AnswerBody {
+    /// In memory.
+    Bytes(Py<PyBytes>),
+    /// A file that is kept open.
+    File(FileSpan),
 }
 
 /// Fields that say how the message is framed: the engine's own business.
@@ -31,6 +40,29 @@ const FRAMING: [&[u8]; 4] = [
 impl Answer {
     #[new]
     fn new(code: u16, fields: &Bound<'_, PyAny>, body: Py<PyBytes>) -> PyResult<Self> {
+        Self::made(code, fields, AnswerBody::Bytes(body))
+    }
+
+    #[getter]
+    fn code(&self) -> u16 {
+        self.code
+    }
+
+    #[getter]
+    fn body(&self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
+        match &self.body {
+            AnswerBody::Bytes(body) => Ok(body.clone_ref(py)),
+            AnswerBody::File(span) => {
+                let length = usize::try_from(span.len()).unwrap_or(usize::MAX);
+                Ok(PyBytes::new(py, &span.clone().read(length)?).unbind())
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// An answer; ValueError for what can't be one.
+    pub fn made(code: u16, fields: &Bound<'_, PyAny>, body: AnswerBody) -> PyResult<Self> {
         if !(200..=999).contains(&code) {
             return Err(PyValueError::new_err(format!(
                 "{code} can't be a final answer"
@@ -62,15 +94,5 @@ impl Answer {
             lines,
             body,
         })
-    }
-
-    #[getter]
-    fn code(&self) -> u16 {
-        self.code
-    }
-
-    #[getter]
-    fn body(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.body.clone_ref(py)
     }
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
@@ -14,8 +15,9 @@ use crate::answer::Answer;
 use crate::conn::Conn;
 use crate::errors;
 use crate::file_body::FileBody;
+use crate::kept_file::{self, FileAnswer, Look, Place};
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
-use crate::request::{output, Request, Standing};
+use crate::request::{output, Request, Standing, Walk};
 use crate::resources::{BodyWish, Known};
 use crate::service::Service;
 use crate::task;
@@ -25,19 +27,12 @@ const NOT_DONE_YET: i64 = 1;
 
 /// What traversal comes to.
 pub enum Found<'py> {
-    /// The resource to be rendered.
-    Resource(Bound<'py, PyAny>),
+    /// The resource to be rendered, and where its answer belongs if it is that of a file.
+    Resource(Bound<'py, PyAny>, Option<Place<'py>>),
+    /// A file's answer, which was kept.
+    File(Py<Answer>),
     /// An awaitable of a child: traversal goes on when that is there.
     Pending(Bound<'py, PyAny>),
-}
-
-impl<'py> Found<'py> {
-    /// The resource, or the awaitable of it.
-    pub fn into_object(self) -> Bound<'py, PyAny> {
-        match self {
-            Self::Resource(object) | Self::Pending(object) => object,
-        }
-    }
 }
 
 /// Give a request to the program.
@@ -59,7 +54,13 @@ pub fn process_stock(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
         Err(error) => return failed(request, error, None),
     };
     match found {
-        Found::Resource(resource) => render(conn, request, &resource),
+        Found::Resource(resource, place) => render_found(conn, request, &resource, place),
+        Found::File(answer) => {
+            let answer = answer.bind(request.py()).as_any();
+            if let Err(error) = try_respond(conn, request, answer, None) {
+                failed(request, error, None);
+            }
+        }
         Found::Pending(awaitable) => {
             let started = request
                 .call_method1(intern!(request.py(), "_traverse_async"), (awaitable,))
@@ -85,20 +86,34 @@ fn find<'py>(conn: &Arc<Conn>, request: &Bound<'py, Request>) -> PyResult<Option
         return Ok(Some(if pending {
             Found::Pending(found)
         } else {
-            Found::Resource(found)
+            Found::Resource(found, None)
         }));
     }
-    traverse(service, request, service.root(py)?).map(Some)
+    walk(service, request, service.root(py)?, true).map(Some)
 }
 
-/// Walk from `resource` as far as the path goes, or to a leaf.
+/// Walk from `resource` as far as the path goes, or to a leaf: to the resource, or an awaitable of one.
 pub fn traverse<'py>(
     service: &Service,
     request: &Bound<'py, Request>,
     resource: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match walk(service, request, resource, false)? {
+        Found::Resource(found, _) | Found::Pending(found) => found,
+        Found::File(answer) => answer.into_bound(request.py()).into_any(),
+    })
+}
+
+/// Walk as far as the path goes, or to a leaf; `keeps`: or to a file's answer that was kept.
+fn walk<'py>(
+    service: &Service,
+    request: &Bound<'py, Request>,
+    resource: Bound<'py, PyAny>,
+    keeps: bool,
 ) -> PyResult<Found<'py>> {
     let py = request.py();
     let mut current = resource;
+    let mut place = None;
     let mut walk = request.get().walk(py);
     loop {
         let over = match &walk {
@@ -115,6 +130,7 @@ pub fn traverse<'py>(
         if is_leaf(&current, known.as_ref())? {
             break;
         }
+        let before = walk.as_ref().map(Walk::mark);
         let segment = match &mut walk {
             Some(walk) => {
                 let children = known.as_ref().and_then(|known| known.children.as_ref());
@@ -132,6 +148,18 @@ pub fn traverse<'py>(
         {
             current = service.missing(py);
         } else {
+            let keeps = keeps && known.as_ref().is_some_and(|known| known.keeps_files);
+            if let Some((walk, before)) = walk.as_mut().zip(before).filter(|_| keeps) {
+                match look(request, &current, walk.since(before))? {
+                    Look::Answer(answer) => {
+                        walk.finish();
+                        request.get().walked(py, walk.depth);
+                        return Ok(Found::File(answer));
+                    }
+                    Look::Missing(found) => place = Some(found),
+                    Look::Nowhere => {}
+                }
+            }
             // The program looks at the path from here on, and may change it.
             if let Some(walk) = walk.take() {
                 request.get().walked(py, walk.depth);
@@ -154,7 +182,7 @@ pub fn traverse<'py>(
     if let Some(walk) = walk {
         request.get().walked(py, walk.depth);
     }
-    Ok(Found::Resource(current))
+    Ok(Found::Resource(current, place))
 }
 
 fn is_leaf(resource: &Bound<'_, PyAny>, known: Option<&Known<'_>>) -> PyResult<bool> {
@@ -216,8 +244,22 @@ fn is_pending(service: &Service, child: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// Render `resource` and do with the result what is to be done.
 pub fn render(conn: &Arc<Conn>, request: &Bound<'_, Request>, resource: &Bound<'_, PyAny>) {
-    let done = call_render(conn.service.get(), request, resource)
-        .and_then(|result| try_respond(conn, request, &result, Some(resource)));
+    render_found(conn, request, resource, None);
+}
+
+/// As `render`; `place` is where the answer belongs if it is that of a file.
+fn render_found<'py>(
+    conn: &Arc<Conn>,
+    request: &Bound<'py, Request>,
+    resource: &Bound<'py, PyAny>,
+    mut place: Option<Place<'py>>,
+) {
+    let done = call_render(conn.service.get(), request, resource, &mut place).and_then(|result| {
+        if let Some(place) = place {
+            keep(&place, &result)?;
+        }
+        try_respond(conn, request, &result, Some(resource))
+    });
     if let Err(error) = done {
         failed(request, error, Some(resource));
     }
@@ -227,6 +269,7 @@ fn call_render<'py>(
     service: &Service,
     request: &Bound<'py, Request>,
     resource: &Bound<'py, PyAny>,
+    place: &mut Option<Place<'py>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = request.py();
     let function = request.get().with_method(py, |method| {
@@ -234,9 +277,37 @@ fn call_render<'py>(
             .profiles
             .render_function(resource, method, service.stock(py))
     })?;
-    match function {
-        Some(function) => call_with_two(&function, resource, request.as_any()),
-        None => resource.call_method1(intern!(py, "render"), (request,)),
+    let Some((function, keeps_files)) = function else {
+        return resource.call_method1(intern!(py, "render"), (request,));
+    };
+    if keeps_files && place.is_none() {
+        match look(request, resource, None)? {
+            Look::Answer(answer) => return Ok(answer.into_bound(py).into_any()),
+            Look::Missing(found) => *place = Some(found),
+            Look::Nowhere => {}
+        }
+    }
+    call_with_two(&function, resource, request.as_any())
+}
+
+/// Look for a file's answer that was kept: of what the rest of the path leads to below `resource`, or of itself.
+fn look<'py>(
+    request: &Bound<'py, Request>,
+    resource: &Bound<'py, PyAny>,
+    rest: Option<&[u8]>,
+) -> PyResult<Look<'py>> {
+    if request.get().is_plain_get(request.py()) {
+        kept_file::look(resource, rest)
+    } else {
+        Ok(Look::Nowhere)
+    }
+}
+
+/// If `result` is a file's answer, keep it in its place.
+fn keep(place: &Place<'_>, result: &Bound<'_, PyAny>) -> PyResult<()> {
+    match result.cast_exact::<FileAnswer>() {
+        Ok(answer) => place.keep(answer),
+        Err(_) => Ok(()),
     }
 }
 
@@ -277,6 +348,12 @@ fn try_respond(
     }
     if let Ok(body) = result.cast_exact::<FileBody>() {
         return respond_file(conn, request, body, resource);
+    }
+    if let Ok(kept) = result.cast_exact::<FileAnswer>() {
+        let answer = kept.get().answer(py).ok_or_else(|| {
+            PyRuntimeError::new_err("a FileAnswer was given that is forgotten already")
+        })?;
+        return try_respond(conn, request, answer.bind(py).as_any(), resource);
     }
     if is_coroutine(result) {
         return task::start(request, result, resource, true);
@@ -321,7 +398,7 @@ pub fn respond_whole(
 }
 
 /// Send what is in a file as the whole body.
-fn respond_file(
+pub fn respond_file(
     conn: &Arc<Conn>,
     request: &Bound<'_, Request>,
     body: &Bound<'_, FileBody>,

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
@@ -30,6 +29,21 @@ impl Part {
     }
 }
 
+impl From<FileSpan> for Part {
+    fn from(span: FileSpan) -> Self {
+        let before = Vec::new();
+        Self { before, span }
+    }
+}
+
+impl From<FileSpan> for FileBody {
+    fn from(span: FileSpan) -> Self {
+        Self {
+            parts: Lock::new(VecDeque::from([Part::from(span)])),
+        }
+    }
+}
+
 /// See `_engine.pyi`.
 #[pyclass(frozen, module = "sennit._engine")]
 pub struct FileBody {
@@ -37,6 +51,27 @@ pub struct FileBody {
 }
 
 impl FileBody {
+    /// Ranges of the file that `file` is of, each after some bytes.
+    fn of(file: &FileSpan, parts: Vec<(Vec<u8>, u64, u64)>) -> PyResult<Self> {
+        let ends = parts
+            .iter()
+            .map(|(_, start, length)| start.checked_add(*length));
+        // What the kernel counts in is signed.
+        if ends
+            .into_iter()
+            .any(|end| end.is_none_or(|end| i64::try_from(end).is_err()))
+        {
+            return Err(PyValueError::new_err("no file is as long as that"));
+        }
+        let parts = parts.into_iter().map(|(before, start, length)| Part {
+            before,
+            span: file.range(start, length),
+        });
+        Ok(Self {
+            parts: Lock::new(parts.filter(|part| part.len() > 0).collect()),
+        })
+    }
+
     /// Take what is left of it; the file is the taker's then.
     pub fn take(&self, py: Python<'_>) -> VecDeque<Part> {
         std::mem::take(&mut *self.parts.lock(py))
@@ -45,6 +80,14 @@ impl FileBody {
     /// How many bytes are left.
     pub fn len(&self, py: Python<'_>) -> u64 {
         self.parts.lock(py).iter().map(Part::len).sum()
+    }
+
+    /// All that is left, where that is one range and nothing before it; ValueError otherwise.
+    pub fn whole(&self, py: Python<'_>) -> PyResult<FileSpan> {
+        match self.parts.lock(py).make_contiguous() {
+            [part] if part.before.is_empty() => Ok(part.span.clone()),
+            _ => Err(PyValueError::new_err("not one range of a file")),
+        }
     }
 
     /// The next piece: its bytes, or where they are.
@@ -76,24 +119,12 @@ impl FileBody {
 impl FileBody {
     #[new]
     fn new(fd: i32, parts: Vec<(Vec<u8>, u64, u64)>) -> PyResult<Self> {
-        let file: Arc<OwnedFd> = Arc::new(own_descriptor(fd)?);
-        let ends = parts
-            .iter()
-            .map(|(_, start, length)| start.checked_add(*length));
-        // What the kernel counts in is signed.
-        if ends
-            .into_iter()
-            .any(|end| end.is_none_or(|end| i64::try_from(end).is_err()))
-        {
-            return Err(PyValueError::new_err("no file is as long as that"));
-        }
-        let parts = parts.into_iter().map(|(before, start, length)| Part {
-            before,
-            span: FileSpan::new(Arc::clone(&file), start, length),
-        });
-        Ok(Self {
-            parts: Lock::new(parts.filter(|part| part.len() > 0).collect()),
-        })
+        let file = FileSpan::new(Arc::new(own_descriptor(fd)?), 0, 0);
+        Self::of(&file, parts)
+    }
+
+    fn again(&self, py: Python<'_>, parts: Vec<(Vec<u8>, u64, u64)>) -> PyResult<Self> {
+        Self::of(&self.whole(py)?, parts)
     }
 
     #[getter]

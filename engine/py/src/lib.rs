@@ -13,6 +13,7 @@ mod engine;
 mod errors;
 mod file_body;
 mod headers;
+mod kept_file;
 mod kinds;
 mod lock;
 mod request;
@@ -70,6 +71,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<answer::Answer>()?;
     module.add_class::<coding::PyEncoder>()?;
     module.add_class::<file_body::FileBody>()?;
+    module.add_class::<kept_file::FileAnswer>()?;
+    module.add_class::<kept_file::FileCache>()?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<request::Request>()?;
     module.add_class::<channel::Channel>()?;

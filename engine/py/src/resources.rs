@@ -8,7 +8,7 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
 
 use crate::kinds::{only_children, own_attributes};
 use crate::lock::Lock;
@@ -35,6 +35,8 @@ pub struct Profile {
     pub leaf: Option<bool>,
     /// What it wants done with bodies, if that is said by plain values of the class.
     pub body: Option<BodyWish>,
+    /// Answers of its files may be kept: see `keeps_files`.
+    pub keeps_files: bool,
     /// The plain functions `render_GET` and so on.
     functions: [Option<Py<PyAny>>; METHODS.len()],
 }
@@ -93,6 +95,8 @@ pub struct Known<'py> {
     pub leaf: Option<bool>,
     /// What it wants done with bodies, if only its class says so.
     pub body: Option<BodyWish>,
+    /// Answers of its files may be kept, as far as its class says.
+    pub keeps_files: bool,
 }
 
 impl Profiles {
@@ -151,9 +155,9 @@ impl Profiles {
     ) -> PyResult<Option<Known<'py>>> {
         let py = object.py();
         let facts = self.with(object, stock, |p| {
-            (p.stock_child, p.stock_miss, p.leaf, p.body)
+            (p.stock_child, p.stock_miss, p.leaf, p.body, p.keeps_files)
         })?;
-        let Some((stock_child, stock_miss, leaf, body)) = facts else {
+        let Some((stock_child, stock_miss, leaf, body, keeps_files)) = facts else {
             return Ok(None);
         };
         let own = own_attributes(object)?;
@@ -164,6 +168,7 @@ impl Profiles {
                 stock_miss,
                 leaf,
                 body,
+                keeps_files,
             }));
         }
         let own_leaf = own.get_item(intern!(py, "isLeaf"))?;
@@ -177,6 +182,7 @@ impl Profiles {
             stock_miss: false,
             leaf,
             body: None,
+            keeps_files,
         }))
     }
 
@@ -185,13 +191,14 @@ impl Profiles {
         Ok(self.with(object, stock, |p| p.renders)?.unwrap_or(false))
     }
 
-    /// The plain function that renders `method`, if `render` and it are the class's for this instance too.
+    /// The plain function that renders `method`, if `render` and it are the class's for this instance too; and whether
+    /// the class keeps answers of files.
     pub fn render_function<'py>(
         &self,
         object: &Bound<'py, PyAny>,
         method: &[u8],
         stock: Stock<'_, '_>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    ) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
         let py = object.py();
         let Some(index) = METHODS.iter().position(|m| m.as_bytes() == method) else {
             return Ok(None);
@@ -200,7 +207,7 @@ impl Profiles {
             let function = p.functions.get(index).and_then(Option::as_ref);
             function
                 .filter(|_| p.stock_render)
-                .map(|f| f.bind(py).clone())
+                .map(|f| (f.bind(py).clone(), p.keeps_files))
         })?;
         let Some(function) = found.flatten() else {
             return Ok(None);
@@ -270,9 +277,31 @@ impl Profile {
             renders: attribute(&mro, intern!(py, "render"))?.is_some(),
             leaf,
             body,
+            keeps_files: keeps_files(class, &mro)?,
             functions,
         })
     }
+}
+
+/// Whether the class itself says, by `_kept`, that answers of its files may be kept, and still has all the functions by
+/// which it found them: `_kept` is a dict of those.
+fn keeps_files(class: &Bound<'_, PyType>, mro: &Bound<'_, PyTuple>) -> PyResult<bool> {
+    let py = class.py();
+    let namespace = class.getattr(intern!(py, "__dict__"))?;
+    if !namespace.contains(intern!(py, "_kept"))? {
+        return Ok(false);
+    }
+    let kept = namespace.get_item(intern!(py, "_kept"))?;
+    let Ok(functions) = kept.cast_into_exact::<PyDict>() else {
+        return Ok(false);
+    };
+    for (name, function) in functions {
+        let now = attribute(mro, name.cast::<PyString>()?)?;
+        if !now.is_some_and(|now| now.is(&function)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// An attribute as it stands in the class that defines it, unbound.

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from sennit._engine import FileAnswer, FileCache
 from sennit.python.components import Componentized
 from sennit.python.filepath import FilePath
 from sennit.web import http
@@ -129,6 +130,10 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
     # What was found in this directory and those below, to be used again, by directory and segment: only where
     # no subclass has a say in making it.
     _made: dict[tuple[str, bytes | str], "File"]
+    # Answers of the files below, which the engine gives again by itself; not in what `getChild` makes.
+    _ready: FileCache
+    # The functions by which those are found: the engine leaves the cache alone where one has been replaced.
+    _kept: dict[str, Any]
 
     def __init__(
         self,
@@ -141,7 +146,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
         """`path` is made absolute at once and need not exist. `defaultType` is for extensions that
         `contentTypes` doesn't have; `ignoredExts` see `ignoreExt`: with `allowExt`, any extension. `registry`
         is given to processors."""
-        self.__dict__["_made"] = {}
+        self.__dict__.update(_made={}, _ready=FileCache())
         Resource.__init__(self)
         FilePath.__init__(self, os.fsdecode(path))
         self.defaultType = defaultType
@@ -203,8 +208,15 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
 
     def _forgetMade(self, changed: str) -> None:
         """Make the resources below anew, which have been handed an attribute that has changed."""
-        if self._made and not changed.startswith("_"):
-            self._made.clear()
+        if changed.startswith("_"):
+            return
+        self._made.clear()
+        ready = self.__dict__.get("_ready")
+        if ready is not None:
+            ready.clear()
+            if changed in File._kept:
+                # An instance with a way of its own: not what the class's functions would find.
+                del self.__dict__["_ready"]
 
     def _look(self, path: str) -> os.stat_result | None:
         return look(path, None if self.allowSymlinks else self._root)
@@ -346,10 +358,7 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             elif kept is not None:
                 kept.hasNoVariants()
         if kept is not None and request.method == b"GET" and not _hasConditions(request):
-            return kept.answer(
-                (self.type, encoding, self.charset, self.cacheControl),
-                lambda: self._plainFields(kept.info, encoding),
-            )
+            return self._answerAgain(kept, path, encoding)
         file = kept or self._open(path, info)
         try:
             return self._answer(request, file, encoding)
@@ -407,19 +416,26 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             return b""
         return file.body(start, length)
 
+    def _answerAgain(self, kept: KeptFile, path: str, encoding: str | None) -> FileAnswer:
+        return kept.answer(
+            path,
+            (self.type, encoding, self.charset, self.cacheControl),
+            lambda: self._plainFields(kept.info, encoding),
+            looksForVariants=encoding is None and bool(self.precompressed),
+        )
+
     def _plainFields(self, info: os.stat_result, encoding: str | None) -> list[tuple[bytes, bytes | str]]:
-        """The header fields of a whole file."""
+        """The header fields of a whole file, in the order in which `_answer` sets them."""
         etag, modified = _validatorsOf(info)
-        fields: list[tuple[bytes, bytes | str]] = [
-            (b"Accept-Ranges", b"bytes"),
-            (b"Content-Type", withCharset(self.type or self.defaultType, self.charset)),
-            (b"ETag", etag),
-            (b"Last-Modified", http.datetimeToString(modified)),
-        ]
-        if encoding is not None:
-            fields.append((b"Content-Encoding", encoding))
+        fields: list[tuple[bytes, bytes | str]] = []
         if self.cacheControl is not None:
             fields.append((b"Cache-Control", self.cacheControl))
+        fields.append((b"Accept-Ranges", b"bytes"))
+        fields.append((b"Content-Type", withCharset(self.type or self.defaultType, self.charset)))
+        if encoding is not None:
+            fields.append((b"Content-Encoding", encoding))
+        fields.append((b"ETag", etag))
+        fields.append((b"Last-Modified", http.datetimeToString(modified)))
         return fields
 
     # For subclasses that send something else than what the file has
@@ -478,6 +494,27 @@ class File(Resource, FilePath[str]):  # type: ignore[misc]  # children: as Resou
             raise
         return NOT_DONE_YET
 
+
+File._kept = {
+    name: getattr(File, name)
+    for name in (
+        "_answerAgain",
+        "_index",
+        "_look",
+        "_mayBeSeen",
+        "_plainFields",
+        "_renderFile",
+        "_resourceOf",
+        "createSimilarFile",
+        "getChild",
+        "getChildWithDefault",
+        "getFileSize",
+        "makeProducer",
+        "openForReading",
+        "render",
+        "render_GET",
+    )
+}
 
 # What a file in a directory has as the directory's own object has it.
 _HANDED_DOWN = frozenset(

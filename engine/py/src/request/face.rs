@@ -445,8 +445,7 @@ impl Request {
         let Some(conn) = slf.get().lock(slf.py()).conn.clone() else {
             return Err(PyAttributeError::new_err("this request belongs to no site"));
         };
-        let found = dispatch::traverse(conn.service.get(), slf, resource.clone())?;
-        Ok(found.into_object())
+        dispatch::traverse(conn.service.get(), slf, resource.clone())
     }
     fn process_stock(slf: &Bound<'_, Self>) {
         if let Some(conn) = slf.get().conn(slf.py()) {

@@ -460,6 +460,30 @@ impl Request {
         Some(walk)
     }
 
+    /// Whether it is a GET of the whole of something, as it came: no condition (RFC 9110 section 13.1), no range, and
+    /// nothing that the program may have changed.
+    pub fn is_plain_get(&self, py: Python<'_>) -> bool {
+        let state = self.lock(py);
+        if state.rare.is_some() || state.request_headers.is_some() {
+            return false;
+        }
+        let Some(head) = state.head.as_ref().filter(|head| head.method() == b"GET") else {
+            return false;
+        };
+        let asks_more = head.fields().any(|(name, _)| {
+            let asks: &[&[u8]] = match name.len() {
+                5 => &[b"range"],
+                8 => &[b"if-match"],
+                13 => &[b"if-none-match"],
+                17 => &[b"if-modified-since"],
+                19 => &[b"if-unmodified-since"],
+                _ => &[],
+            };
+            asks.iter().any(|ask| name.eq_ignore_ascii_case(ask))
+        });
+        !asks_more
+    }
+
     /// The engine has walked to `depth` without the program.
     pub fn walked(&self, py: Python<'_>, depth: usize) {
         self.lock(py).depth = depth;
@@ -502,6 +526,21 @@ impl Walk {
         };
         self.depth += 1;
         Some(segment)
+    }
+
+    /// The place in the path.
+    pub fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// The path from a place on, still quoted, without the slash before it.
+    pub fn since(&self, mark: usize) -> Option<&[u8]> {
+        self.path.get(mark..)
+    }
+
+    /// Walk to the end.
+    pub fn finish(&mut self) {
+        while self.next_raw().is_some() {}
     }
 
     /// Whether a segment is left.

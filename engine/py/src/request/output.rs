@@ -10,12 +10,12 @@ use pyo3::types::{PyBytes, PyList, PyMapping, PyTuple};
 use smallvec::smallvec;
 
 use super::{coded, Request};
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerBody};
 use crate::clock;
 use crate::coding::{self, Body, Extent};
 use crate::conn::{Conn, DefaultType, HeadPlan, Outcome, Piece};
 use crate::errors;
-use crate::file_body::FileBody;
+use crate::file_body::{FileBody, Part};
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
 use crate::kinds::has_no_attributes;
 use crate::service::Service;
@@ -412,13 +412,21 @@ pub fn respond_answer(
     } else {
         default_type(request)?
     };
-    let body = answer.body.bind(py);
     let custom = conn.service.get().custom_output;
     if !plain || custom || matches!(default_type, DefaultType::Other(_)) {
         let headers = headers(request.get(), py)?;
         let fields = answer.fields.clone();
         headers.get().lock(py).set_all(fields);
-        return crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes(), None);
+        return match &answer.body {
+            AnswerBody::Bytes(body) => {
+                let body = body.bind(py);
+                crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes(), None)
+            }
+            AnswerBody::File(span) => {
+                let body = Bound::new(py, FileBody::from(span.clone()))?;
+                crate::dispatch::respond_file(conn, request, &body, None)
+            }
+        };
     }
     let last = conn.service.get().is_draining();
     let plan = HeadPlan {
@@ -427,8 +435,16 @@ pub fn respond_answer(
         last,
         body: Body::Plain,
     };
-    let piece = Piece::of(body.as_any(), body.as_bytes());
-    let outcome = conn.put(request, Some(plan), piece, true);
+    let outcome = match &answer.body {
+        AnswerBody::Bytes(body) => {
+            let body = body.bind(py);
+            let piece = Piece::of(body.as_any(), body.as_bytes());
+            conn.put(request, Some(plan), piece, true)
+        }
+        AnswerBody::File(span) => {
+            conn.put_file(request, Some(plan), span.len(), [Part::from(span.clone())])
+        }
+    };
     after(request, conn, outcome);
     Ok(())
 }
