@@ -106,6 +106,11 @@ class Service:
         """Factories of the engine's encoders, for responses whose resource says nothing about that; each has
         `coding`, `compressLevel`, `minimumSize` and `contentTypes`, read for each response.
         """
+    def set_trust(self, peers: Sequence[str], headers: Sequence[str], proxy_protocol: bool) -> None:
+        """Say which peers are proxies of the site's own (networks, or "unix"; none at all switches it off),
+        which headers they set (lower case), and whether their connections begin with a header of the PROXY
+        protocol. ValueError for what is none of these.
+        """
     def set_access_log(self, log: AccessLog | None) -> None: ...
     def set_log_hook(self, hook: Callable[[Request], object] | None) -> None:
         """Call `hook(request)` as each request finishes: for log formatters written in Python."""
@@ -273,6 +278,11 @@ class Request:
     ) -> Self: ...
 
     # what came in
+    def _origin(self) -> tuple[tuple[str, int] | None, bool | None, bytes | None, int | None] | None:
+        """What trusted proxies say of where the request came from: the client's address and port, whether
+        over TLS, the host and the port that were asked for; None for what they don't say, and for all if the
+        request has not come by a trusted proxy.
+        """
     @property
     def connection(self) -> Connection | None:
         """The connection it came by, which `channel` is only until the response has ended; None for a

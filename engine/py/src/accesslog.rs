@@ -11,12 +11,13 @@ use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use sennit_net::PeerAddr;
-use sennit_wire::{AccessRecord, Version};
+use sennit_wire::{AccessRecord, Head, Version};
 
 use crate::clock;
 use crate::conn::Conn;
 use crate::errors;
 use crate::request::Request;
+use crate::trust::origin_of;
 
 /// Lines kept for a writer that does not keep up; what comes beyond is dropped and counted.
 const MOST_PENDING: usize = 16 << 20;
@@ -144,18 +145,26 @@ fn write_lines(exchange: &Exchange, mut file: File) {
     }
 }
 
+/// The client's IP address, as trusted proxies tell it.
+fn client_of(conn: &Conn, head: &Head) -> Option<String> {
+    if let Some(client) = origin_of(conn, head).and_then(|origin| origin.client) {
+        return Some(client.ip().to_string());
+    }
+    match conn.peer() {
+        PeerAddr::V4(addr) => Some(addr.ip().to_string()),
+        PeerAddr::V6(addr) => Some(addr.ip().to_string()),
+        PeerAddr::Unix(_) | PeerAddr::Unnamed => None,
+    }
+}
+
 /// Log a finished request as its site wants it.
 pub fn log(request: &Bound<'_, Request>, conn: &Conn) {
     let py = request.py();
     let (native, hook) = conn.service.get().log_targets(py);
     if let Some(native) = native {
-        let client = match &conn.peer {
-            PeerAddr::V4(addr) => Some(addr.ip().to_string()),
-            PeerAddr::V6(addr) => Some(addr.ip().to_string()),
-            PeerAddr::Unix(_) | PeerAddr::Unnamed => None,
-        };
         request.get().with_record(py, |head, state, duration| {
             let Some(head) = head else { return };
+            let client = client_of(conn, head);
             native.get().add(&AccessRecord {
                 time: clock::seconds(),
                 client: client.as_deref().map(str::as_bytes),

@@ -62,13 +62,13 @@ pub fn address_from(object: &Bound<'_, PyAny>) -> PyResult<PeerAddr> {
 #[pymethods]
 impl Connection {
     fn get_peer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        address(py, &self.conn.peer)
+        address(py, self.conn.peer())
     }
     fn get_host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        address(py, &self.conn.host)
+        address(py, self.conn.host())
     }
     fn is_secure(&self) -> bool {
-        self.conn.secure
+        self.conn.is_secure()
     }
     fn lose_connection(&self, py: Python<'_>) {
         self.conn.end_after_output(py);

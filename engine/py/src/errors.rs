@@ -65,7 +65,7 @@ pub fn warn_program(py: Python<'_>, text: &str) {
 /// Bad input: one line, never a traceback.
 pub fn tell_client_error(py: Python<'_>, conn: &Conn, status: u16, explanation: &str) {
     let logged = logger(py).and_then(|logger| {
-        let peer = conn.peer.to_string();
+        let peer = conn.peer().to_string();
         logger.call_method1(
             intern!(py, "info"),
             ("%s from %s: %s", status, peer, explanation),

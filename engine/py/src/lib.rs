@@ -24,6 +24,7 @@ mod settings;
 mod source;
 mod task;
 mod text;
+mod trust;
 mod turn;
 
 use pyo3::prelude::*;

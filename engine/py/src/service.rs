@@ -17,6 +17,7 @@ use crate::request::Request;
 use crate::resources::{attribute, Profiles, Stock};
 use crate::segments::Segments;
 use crate::settings::Settings;
+use crate::trust::Trust;
 
 /// How a finished request is logged.
 #[derive(Default)]
@@ -307,6 +308,18 @@ impl Service {
             return Ok(());
         }
         Err(PyKeyError::new_err(name.to_str()?.to_owned()))
+    }
+
+    fn set_trust(
+        &self,
+        peers: Vec<String>,
+        headers: Vec<String>,
+        proxy_protocol: bool,
+    ) -> PyResult<()> {
+        let trust = Trust::new(&peers, &headers, proxy_protocol)?;
+        Arc::make_mut(&mut self.settings.write()).trust =
+            (!peers.is_empty()).then(|| Arc::new(trust));
+        Ok(())
     }
 
     fn set_access_log(&self, log: Option<Py<AccessLog>>) {

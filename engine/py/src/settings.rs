@@ -1,6 +1,10 @@
 //! The limits and time-outs of one site, as the engine uses them.
 
+use std::sync::Arc;
+
 use sennit_wire::Limits;
+
+use crate::trust::Trust;
 
 /// Coarse time: tenths of a second, as the timer wheel counts them.
 pub type Ticks = u32;
@@ -34,6 +38,8 @@ pub struct Settings {
     pub low_water: usize,
     /// Connections at a time; `None`: no limit.
     pub max_connections: Option<usize>,
+    /// The site's own proxies; `None`: there are none.
+    pub trust: Option<Arc<Trust>>,
 }
 
 impl Default for Settings {
@@ -52,6 +58,7 @@ impl Default for Settings {
             high_water: 64 << 10,
             low_water: 16 << 10,
             max_connections: None,
+            trust: None,
         }
     }
 }

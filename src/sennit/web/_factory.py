@@ -11,6 +11,7 @@ from sennit.internet.protocol import ServerFactory
 from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter
 from sennit.web._dates import datetimeToLogString
 from sennit.web._limits import Limits, allLimits
+from sennit.web._proxies import TrustsProxies
 from sennit.web.iweb import INonQueuedRequestFactory
 from sennit.web.resource import Resource, sharedNotFound
 
@@ -21,7 +22,7 @@ LogFormatter = Callable[[str, Any], str]
 _ENGINE_FORMATS: dict[LogFormatter, str] = {combinedLogFormatter: "combined", jsonLogFormatter: "json"}
 
 
-class HTTPFactory(Limits, ServerFactory):
+class HTTPFactory(Limits, TrustsProxies, ServerFactory):
     """Serves requests made by `requestFactory`, whose `process` answers them. `Site` is the one for resource
     trees.
 
@@ -101,6 +102,8 @@ class HTTPFactory(Limits, ServerFactory):
                 if limit.inEngine:
                     self.service.configure(limit.name, limit.check(getattr(self, limit.name)))
             self.service.set_encoders(self._encoders)
+            if self.trustedProxies or self.proxyProtocol:
+                self._tellTrust()
             self._connectLog()
         service: _engine.Service = self.service
         return service

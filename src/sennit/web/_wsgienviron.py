@@ -64,6 +64,10 @@ def environOf(request: "Request", inThread: bool) -> Environ:
             separator = b"; " if key == "HTTP_COOKIE" else b","
             value = values[0] if len(values) == 1 else separator.join(values)
             environ[key] = value.decode("latin-1")
+    authority = request.getRequestAuthority()
+    if authority is not None:
+        # A trusted proxy may know better than the Host header.
+        environ["HTTP_HOST"] = authority.decode("latin-1")
     return environ
 
 

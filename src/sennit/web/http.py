@@ -8,6 +8,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import AsyncGenerator
 from math import ceil
+from typing import Any
 
 from zope.interface import implementer
 
@@ -91,6 +92,7 @@ class Request(_engine.Request):
     _client: Address | None = None
     _host: Address | None = None
     _claimsSecurity = False
+    _claimsHost = False
     _notifications: list[defer.Deferred[None]] | None = None
     _askedAsGET = False
     _answersError = False
@@ -261,10 +263,13 @@ class Request(_engine.Request):
 
     @property
     def client(self) -> Address:
-        """The address of the client's end of the connection."""
+        """The address of the client's end of the connection; behind a trusted proxy, of the client's own."""
         if self._client is None:
-            connection = self.connection
-            self._client = fromSocketAddress(None if connection is None else connection.get_peer())
+            connection, said = self.connection, self._origin()
+            address: Any = said[0] if said is not None else None
+            if address is None and connection is not None:
+                address = connection.get_peer()
+            self._client = fromSocketAddress(address)
         return self._client
 
     @client.setter
@@ -273,10 +278,15 @@ class Request(_engine.Request):
 
     @property
     def host(self) -> Address:
-        """The address of the server's end of the connection, or what `setHost` said."""
+        """The address of the server's end of the connection, or what `setHost` said; behind a trusted proxy
+        with the port that the client asked at."""
         if self._host is None:
             connection = self.connection
-            self._host = fromSocketAddress(None if connection is None else connection.get_host())
+            address = fromSocketAddress(None if connection is None else connection.get_host())
+            port = self._portAskedAt()
+            if port is not None and not isinstance(address, UNIXAddress):
+                address = type(address)(address.type, address.host, port)
+            self._host = address
         return self._host
 
     @host.setter
@@ -302,13 +312,14 @@ class Request(_engine.Request):
         if isinstance(host, str):
             host = host.encode("ascii" if host.isascii() else "idna")
         self._claimsSecurity = bool(ssl)
+        self._claimsHost = True
         default = 443 if self.isSecure() else 80
         self.requestHeaders.setRawHeaders(b"host", [host if port == default else b"%b:%d" % (host, port)])
         self._host = IPv4Address("TCP", host.decode("latin-1"), port)
 
     def getRequestHostname(self) -> bytes:
         """The host that the client asked for, without port and without the brackets of an IPv6 address."""
-        value: bytes | None = self.getHeader(b"host")
+        value: bytes | None = self.getRequestAuthority()
         if value:
             if value.startswith(b"["):
                 return value[1:].partition(b"]")[0]
@@ -316,12 +327,36 @@ class Request(_engine.Request):
         address = self.host
         return b"" if isinstance(address, UNIXAddress) else address.host.encode("ascii", "replace")
 
+    def getRequestAuthority(self) -> bytes | None:
+        """What the client asked for, `host` or `host:port`: as a trusted proxy tells it, else as the Host
+        header does; None without one."""
+        said = None if self._claimsHost else self._origin()
+        if said is not None and said[2] is not None:
+            return said[2]
+        value: bytes | None = self.getHeader(b"host")
+        return value
+
     def isSecure(self) -> bool:
-        """Whether the request came over TLS, or `setHost` said so."""
+        """Whether the client sent the request over TLS, or `setHost` said so."""
         if self._claimsSecurity:
             return True
+        said = self._origin()
+        if said is not None and said[1] is not None:
+            return said[1]
         connection = self.connection
         return connection is not None and connection.is_secure()
+
+    def _portAskedAt(self) -> int | None:
+        """The port that the client asked at, if the request came by a trusted proxy."""
+        said = None if self._claimsHost else self._origin()
+        if said is None:
+            return None
+        if said[3] is not None:
+            return said[3]
+        _, colon, port = (self.getRequestAuthority() or b"").rpartition(b"]")[2].rpartition(b":")
+        if colon and port.isdigit() and 0 < int(port) < 65536:
+            return int(port)
+        return 443 if self.isSecure() else 80
 
     # The response
 

@@ -138,10 +138,10 @@ class Request(SessionRequest):
 
     def prePathURL(self) -> bytes:
         """The absolute address of the current resource: scheme, host of the Host header, port of the socket,
-        prepath."""
+        prepath. Behind a trusted proxy, host and port that the client asked for."""
         secure = self.isSecure()
         address = self.getHost()
-        port = None if isinstance(address, UNIXAddress) else address.port
+        port = self._portAskedAt() if isinstance(address, UNIXAddress) else address.port
         host = self.getRequestHostname()
         if b":" in host:
             host = b"[" + host + b"]"
@@ -185,8 +185,9 @@ class Site(HTTPFactory):
     `requestFactory` makes the requests (a class derived from `Request`, as a rule). For `logPath`, `timeout`
     and `logFormatter` see `http.HTTPFactory`. `reactor` is what sessions are timed with. Without
     `parsePOSTFormSubmission`, form bodies don't become args. `sessionStore` is where sessions are kept (see
-    `sennit.web.sessions`), this process's memory without one. `encoders` compress the responses. Keyword
-    arguments set limits: `Site(root, maxBody=1000)`.
+    `sennit.web.sessions`), this process's memory without one. `encoders` compress the responses.
+    `trustedProxies` are the networks of the proxies in front of it, whose word is taken for who the client
+    is. Keyword arguments set limits: `Site(root, maxBody=1000)`.
     """
 
     isLeaf: bool | int = 0
@@ -214,10 +215,12 @@ class Site(HTTPFactory):
         parsePOSTFormSubmission: bool = True,
         sessionStore: Any = None,
         encoders: Iterable[Any] | None = None,
+        trustedProxies: Iterable[object] | None = None,
         **limits: float | None,
     ) -> None:
         super().__init__(logPath, timeout, logFormatter, reactor, **limits)
         self.sessionStore = sessionStore
+        self.trustedProxies = trustedProxies
         self.resource = resource
         self.sessions: dict[bytes, Any] = {}
         self.parsePOSTFormSubmission = parsePOSTFormSubmission

@@ -94,7 +94,7 @@ class NameVirtualHost(Resource):
         return self._resourceFor(request).render(request)
 
     def _resourceFor(self, request: "Request") -> "ResourceLike":
-        host: bytes | None = request.getHeader(b"host")
+        host = request.getRequestAuthority()
         if host is None:
             return self.default if self.default is not None else notFound()
         found: ResourceLike | None = self.hosts.get(_hostOf(host), self.default)

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sennit_wire::{Framing, Head, RequestFacts, Responder, Step, Version, Violation};
+use sennit_wire::{
+    proxy_header, Framing, Head, ProxyHeader, RequestFacts, Responder, Step, Version, Violation,
+};
 
 use super::sink::Poured;
 use super::{Conn, Facts, Phase, Sink, State, Transport};
@@ -99,6 +101,10 @@ impl Conn {
                 state.input.extend_from_slice(fresh);
                 return;
             }
+            if state.facts.preamble {
+                drop(state);
+                return self.receive_preamble(py, fresh);
+            }
             state.facts.busy = true;
             std::mem::take(&mut state.input)
         };
@@ -123,6 +129,31 @@ impl Conn {
         drop(state);
         if go_on {
             self.queue(py);
+        }
+    }
+
+    /// Take bytes of the header that a proxy begins its connections with, and go on with what is behind it.
+    fn receive_preamble(self: &Arc<Self>, py: Python<'_>, fresh: &[u8]) {
+        let mut state = self.lock(py);
+        state.input.extend_from_slice(fresh);
+        match proxy_header(&state.input) {
+            Ok(ProxyHeader::NeedMore) => {}
+            Ok(ProxyHeader::Whole { length, ends }) => {
+                state.facts.preamble = false;
+                let mut input = std::mem::take(&mut state.input);
+                drop(state);
+                if let Some(ends) = ends {
+                    self.proxied.get_or_init(|| Box::new(ends.into()));
+                }
+                input.drain(..length.min(input.len()));
+                self.receive(py, &input);
+            }
+            Err(_) => {
+                drop(state);
+                errors::tell_client_error(py, self, 400, "malformed header of the PROXY protocol");
+                // Who breaks this protocol may not speak HTTP either: there is no answer.
+                self.lose(py, "lost", false);
+            }
         }
     }
 
@@ -388,6 +419,9 @@ impl Conn {
 
     /// The client was too slow with its head or its body.
     pub fn time_out(self: &Arc<Self>, py: Python<'_>) {
+        if self.lock(py).facts.preamble {
+            return self.lose(py, "lost", false);
+        }
         self.refuse(py, 408, "the request took too long to arrive");
         self.settle(py);
     }

@@ -17,7 +17,7 @@ mod output;
 mod sink;
 mod timing;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::lock::{Guard, Lock};
 use pyo3::prelude::*;
@@ -29,6 +29,7 @@ use crate::engine::Shared;
 use crate::request::Request;
 use crate::service::Service;
 use crate::settings::{Settings, Ticks};
+use crate::trust::Ends;
 
 pub use output::{DefaultType, HeadPlan, Outcome, Piece};
 pub use sink::Sink;
@@ -104,6 +105,8 @@ pub struct Facts {
     pub ended: bool,
     /// Pipelined requests are left for the next turn.
     pub backlog: bool,
+    /// A header of the PROXY protocol is to come before anything else.
+    pub preamble: bool,
     /// The program has begun to read the body as a stream.
     pub reading: bool,
     /// The program's response overran its declared length; said once.
@@ -143,9 +146,9 @@ pub struct Conn {
     pub engine: Weak<Shared>,
     /// The engine's number for it.
     pub token: u64,
-    pub peer: PeerAddr,
-    pub host: PeerAddr,
-    pub secure: bool,
+    ends: Ends,
+    /// What a trusted proxy has said at the beginning that the ends are.
+    proxied: OnceLock<Box<Ends>>,
 }
 
 impl Conn {
@@ -158,6 +161,8 @@ impl Conn {
         (peer, host, secure): (PeerAddr, PeerAddr, bool),
     ) -> Self {
         let settings = service.get().settings();
+        let trust = settings.trust.as_ref();
+        let preamble = trust.is_some_and(|trust| trust.expects_header_of(&peer));
         let state = State {
             transport,
             receiver: Receiver::new(),
@@ -168,7 +173,10 @@ impl Conn {
             input: Vec::new(),
             out: OutQueue::new(),
             sink: Sink::Nothing,
-            facts: Facts::default(),
+            facts: Facts {
+                preamble,
+                ..Facts::default()
+            },
             body_received: 0,
             interest: Interest::READ_EDGE,
             // The first look makes it `Idle`, with the deadline of that.
@@ -183,10 +191,28 @@ impl Conn {
             service,
             engine,
             token,
-            peer,
-            host,
-            secure,
+            ends: Ends { peer, host, secure },
+            proxied: OnceLock::new(),
         }
+    }
+
+    fn ends(&self) -> &Ends {
+        self.proxied.get().map_or(&self.ends, Box::as_ref)
+    }
+
+    /// The client's address, as the connection has it, or a trusted proxy that has opened it.
+    pub fn peer(&self) -> &PeerAddr {
+        &self.ends().peer
+    }
+
+    /// The server's address, likewise.
+    pub fn host(&self) -> &PeerAddr {
+        &self.ends().host
+    }
+
+    /// Whether the client uses TLS, likewise.
+    pub fn is_secure(&self) -> bool {
+        self.ends().secure
     }
 
     /// The state, locked. See the module's rule.

@@ -56,6 +56,8 @@ impl State {
             } else {
                 Phase::Body
             }
+        } else if self.facts.preamble {
+            Phase::Head
         } else if !self.receiver.is_between_requests() || !self.input.is_empty() {
             if self.receiver.in_body() {
                 Phase::Body

@@ -15,11 +15,19 @@ use crate::dispatch;
 use crate::headers::{in_type_of, Headers};
 use crate::task;
 use crate::text::{bytes_of, Encoding};
+use crate::trust::origin_of;
 
 use crate::lock::Lock;
 use sennit_wire::{Head, Version};
 
 type Slot = Option<Py<PyAny>>;
+/// As `_engine.pyi` has it.
+type Origin = (
+    Option<(String, u16)>,
+    Option<bool>,
+    Option<Py<PyBytes>>,
+    Option<u16>,
+);
 
 impl Request {
     /// The value that the program has put over one that came from the wire.
@@ -253,6 +261,22 @@ impl Request {
         conn.map(|conn| crate::connection::Connection::wrap(py, conn))
             .transpose()
     }
+    /// What trusted proxies say: client, port, whether TLS, host, port asked at.
+    fn _origin(&self, py: Python<'_>) -> Option<Origin> {
+        let origin = {
+            let state = self.lock(py);
+            origin_of(state.conn.as_ref()?, state.head.as_ref()?)?
+        };
+        Some((
+            origin
+                .client
+                .map(|client| (client.ip().to_string(), client.port())),
+            origin.secure,
+            origin.host.map(|host| PyBytes::new(py, &host).unbind()),
+            origin.port,
+        ))
+    }
+
     #[getter(_gated)]
     fn gated(&self, py: Python<'_>) -> bool {
         self.lock(py).gated
