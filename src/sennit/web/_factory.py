@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from sennit import _engine
+from sennit.internet.address import IPv4Address
 from sennit.internet.protocol import ServerFactory
 from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter
 from sennit.web._dates import datetimeToLogString
+from sennit.web._httpchannel import HTTPChannel
 from sennit.web._limits import Limits, allLimits
 from sennit.web._proxies import TrustsProxies
 from sennit.web.iweb import INonQueuedRequestFactory
@@ -34,6 +36,8 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
     """
 
     requestFactory: Callable[..., Any]
+    # The class of the channels that `buildProtocol` makes; it may have a requestFactory of its own.
+    protocol: Callable[[], Any] | None = HTTPChannel
     displayTracebacks = False
 
     _logFile: Any = None
@@ -91,7 +95,7 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
         """What the engine serves for this factory; made once, with the request factory of that time."""
         if self.service is None:
             factory, customProcess = self._requestFactoryForEngine()
-            self.service = _engine.Service(
+            service = _engine.Service(
                 self,
                 factory,
                 (Resource.getChildWithDefault, Resource.getChild, Resource.render, sharedNotFound()),
@@ -100,17 +104,42 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
             )
             for limit in allLimits():
                 if limit.inEngine:
-                    self.service.configure(limit.name, limit.check(getattr(self, limit.name)))
-            self.service.set_encoders(self._encoders)
-            if self.trustedProxies or self.proxyProtocol:
-                self._tellTrust()
+                    service.configure(limit.name, limit.check(getattr(self, limit.name)))
+            service.set_encoders(self._encoders)
+            self._tellTrust(service)
+            # Last: one that could not be made as it was asked for must not serve.
+            self.service = service
             self._connectLog()
-        service: _engine.Service = self.service
-        return service
+        made: _engine.Service = self.service
+        return made
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A channel, from `protocol`, with this factory's `requestFactory` unless it has its own.
+
+        A subclass may change it, or give another. It is asked for one once, before anything is served, and
+        not for each connection.
+        """
+        channel = super().buildProtocol(addr)
+        channel.site = self
+        channel.timeOut = self.timeOut
+        if channel.requestFactory is None:
+            channel.requestFactory = self.requestFactory
+        return channel
+
+    def _programsRequestFactory(self) -> Callable[..., Any]:
+        """What makes requests, after a look at the program's own channels."""
+        if self.protocol is HTTPChannel and type(self).buildProtocol is HTTPFactory.buildProtocol:
+            return self.requestFactory
+        channel = self.buildProtocol(IPv4Address("TCP", "127.0.0.1", 0))
+        if not isinstance(channel, HTTPChannel):
+            raise TypeError(f"{type(self).__name__}.buildProtocol must make an HTTPChannel, not {channel!r}")
+        self.timeOut = channel.timeOut
+        made: Callable[..., Any] = channel.requestFactory or self.requestFactory
+        return made
 
     def _requestFactoryForEngine(self) -> tuple[Callable[..., Any], bool]:
         """The callable that makes requests, and whether their `process` has to be called."""
-        factory = self.requestFactory
+        factory = self._programsRequestFactory()
         if INonQueuedRequestFactory.providedBy(factory):
             return (lambda channel, queued=0: factory(channel)), True
         return factory, getattr(factory, "process", None) is not self._stockProcess()

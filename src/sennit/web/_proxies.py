@@ -1,7 +1,6 @@
 """Which proxies a site trusts, and in what."""
 
 from collections.abc import Iterable
-from ipaddress import ip_network
 from typing import Any
 
 _X_FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port")
@@ -32,11 +31,10 @@ class TrustsProxies:
     def trustedProxies(self, peers: Iterable[object] | None) -> None:
         if isinstance(peers, str | bytes):
             raise TypeError("trustedProxies is a list of networks, not one")
-        self._trustedProxies = tuple(
-            "unix" if peer == "unix" else str(ip_network(peer))  # type: ignore[arg-type]
-            for peer in peers or ()
-        )
-        self._tellTrust()
+        networks = _networks(peers) if peers else ()
+        if self.service is not None:
+            self._tell(networks, self._trustedHeaders, self._proxyProtocol)
+        self._trustedProxies = networks
 
     @property
     def trustedHeaders(self) -> tuple[str, ...]:
@@ -56,8 +54,9 @@ class TrustsProxies:
         if _FORWARDED in lowered and len(lowered) > 1:
             # A proxy that sets one of them passes the other on as the client has sent it.
             raise ValueError("Forwarded can't be trusted together with X-Forwarded headers")
+        if self.service is not None:
+            self._tell(self._trustedProxies, lowered, self._proxyProtocol)
         self._trustedHeaders = lowered
-        self._tellTrust()
 
     @property
     def proxyProtocol(self) -> bool:
@@ -67,12 +66,28 @@ class TrustsProxies:
 
     @proxyProtocol.setter
     def proxyProtocol(self, value: bool) -> None:
+        if self.service is not None:
+            self._tell(self._trustedProxies, self._trustedHeaders, bool(value))
         self._proxyProtocol = bool(value)
-        self._tellTrust()
 
-    def _tellTrust(self) -> None:
-        if self.service is None:
-            return
-        if self._proxyProtocol and not self._trustedProxies:
+    def _tellTrust(self, service: Any) -> None:
+        """Tell the engine, for what is about to serve."""
+        if self._trustedProxies or self._proxyProtocol:
+            self._tell(self._trustedProxies, self._trustedHeaders, self._proxyProtocol, service)
+
+    def _tell(
+        self, networks: tuple[str, ...], headers: tuple[str, ...], protocol: bool, service: Any = None
+    ) -> None:
+        if protocol and not networks:
             raise ValueError("proxyProtocol is for trusted proxies, and there are no trustedProxies")
-        self.service.set_trust(self._trustedProxies, self._trustedHeaders, self._proxyProtocol)
+        (service or self.service).set_trust(networks, headers, protocol)
+
+
+def _networks(peers: Iterable[object]) -> tuple[str, ...]:
+    # Imported when needed: most sites trust nobody.
+    from ipaddress import ip_network
+
+    return tuple(
+        "unix" if peer == "unix" else str(ip_network(peer))  # type: ignore[arg-type]
+        for peer in peers
+    )

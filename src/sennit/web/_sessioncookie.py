@@ -1,11 +1,8 @@
 """What the cookies that carry session ids are like."""
 
-from dataclasses import dataclass
-
 from sennit.web._cookies import makeCookie
 
 
-@dataclass(frozen=True)
 class SessionCookie:
     """The attributes of a site's session cookies: `site.sessionCookie = SessionCookie(sameSite="strict")`.
 
@@ -15,23 +12,35 @@ class SessionCookie:
     browsers refuse.
     """
 
-    httpOnly: bool = True
-    sameSite: str | None = "lax"
-    secure: bool | None = None
-    path: str = "/"
-    domain: str | None = None
-    maxAge: int | None = None
+    def __init__(
+        self,
+        *,
+        httpOnly: bool = True,
+        sameSite: str | None = "lax",
+        secure: bool | None = None,
+        path: str = "/",
+        domain: str | None = None,
+        maxAge: int | None = None,
+    ) -> None:
+        self.httpOnly = httpOnly
+        self.sameSite = sameSite
+        self.secure = secure
+        self.path = path
+        self.domain = domain
+        self.maxAge = maxAge
+        self.make(b"TWISTED_SESSION", b"", secure or False)
 
-    def __post_init__(self) -> None:
-        makeCookie(
-            b"TWISTED_SESSION",
-            b"",
+    def make(self, name: bytes, uid: bytes, requestIsSecure: bool) -> bytes:
+        """The value of the Set-Cookie header for a session."""
+        return makeCookie(
+            name,
+            uid,
             expires=None,
             domain=self.domain,
             path=self.path,
             maxAge=self.maxAge,
             comment=None,
-            secure=self.secure,
+            secure=requestIsSecure if self.secure is None else self.secure,
             httpOnly=self.httpOnly,
             sameSite=self.sameSite,
         )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sennit import _engine
 from sennit.python.components import Componentized
 from sennit.web import http
-from sennit.web._cookies import makeCookie
 from sennit.web._parsing import quote
 from sennit.web._session import Session
 
@@ -107,22 +106,9 @@ class SessionRequest(http.Request, Componentized):
         return session
 
     def _sendSessionCookie(self, session: Session, secure: bool) -> None:
-        name, flags = self._sessionCookieName(secure), self.site.sessionCookie
+        name = self._sessionCookieName(secure)
         self._takeBackCookie(name)
-        self.cookies.append(
-            makeCookie(
-                name,
-                session.uid,
-                expires=None,
-                domain=flags.domain,
-                path=flags.path,
-                maxAge=flags.maxAge,
-                comment=None,
-                secure=secure if flags.secure is None else flags.secure,
-                httpOnly=flags.httpOnly,
-                sameSite=flags.sameSite,
-            )
-        )
+        self.cookies.append(self.site.sessionCookie.make(name, session.uid, secure))
 
     def _takeBackCookie(self, name: bytes) -> None:
         self.cookies[:] = [cookie for cookie in self.cookies if not cookie.startswith(name + b"=")]

@@ -24,6 +24,7 @@ from sennit.web._cookies import makeCookie, parseCookies
 from sennit.web._dates import datetimeToLogString, datetimeToString, stringToDatetime, timegm
 from sennit.web._factory import HTTPFactory
 from sennit.web._forms import Form, FormLimits, FormReader, UploadedFile, argsOf, formReader, readForm
+from sennit.web._httpchannel import HTTPChannel
 from sennit.web._lifecycle import Disconnected, bodyChanged
 from sennit.web._limits import limitOf
 from sennit.web._parsing import (
@@ -41,6 +42,7 @@ from sennit.web.iweb import IRequest
 
 __all__ = [
     "CACHED",
+    "HTTPChannel",
     "HTTPFactory",
     "Headers",
     "PotentialDataLoss",

@@ -17,7 +17,6 @@ from sennit.web._lifecycle import drained
 from sennit.web._parsing import quote, unquote
 from sennit.web._session import Session
 from sennit.web._sessioncookie import SessionCookie
-from sennit.web._sessionkeeper import SessionKeeper
 from sennit.web._sessionrequest import SessionNotLoaded, SessionRequest
 from sennit.web._starting import Starting, stopSite
 from sennit.web.error import UnsupportedMethod
@@ -26,6 +25,7 @@ from sennit.web.pages import ErrorPageResource
 from sennit.web.resource import getChildForRequest, isPending
 
 if TYPE_CHECKING:
+    from sennit.python.urlpath import URLPath
     from sennit.web._encoding import (
         BrotliEncoderFactory,
         EncoderFactory,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ZstdEncoderFactory,
         standardEncoders,
     )
+    from sennit.web._sessionkeeper import SessionKeeper
 
 __all__ = [
     "NOT_DONE_YET",
@@ -150,6 +151,12 @@ class Request(SessionRequest):
         path = b"/".join(quote(segment) for segment in self.prepath)
         return b"%b://%b/%b" % (b"https" if secure else b"http", host, path)
 
+    def URLPath(self) -> "URLPath":
+        """The address of the current resource, taken apart."""
+        from sennit.python.urlpath import URLPath
+
+        return URLPath.fromRequest(self)
+
     def rememberRootURL(self) -> None:
         """Remember the address of the parent of the current resource, for `getRootURL`."""
         self._rootURL = self.prePathURL().rpartition(b"/")[0]
@@ -201,7 +208,7 @@ class Site(HTTPFactory):
     # Whether the session of a request that has one is read from the store before the tree is asked. If not,
     # the program does so where it needs it: `await request.loadSession()`.
     preloadSessions = True
-    sessionKeeper: SessionKeeper | None = None
+    sessionKeeper: "SessionKeeper | None" = None
 
     def __init__(
         self,
@@ -306,7 +313,12 @@ class Site(HTTPFactory):
     def sessionStore(self, store: Any) -> None:
         if self.service is not None:
             raise RuntimeError("the session store can't be changed once the site serves")
-        self.sessionKeeper = None if store is None else SessionKeeper(self, store)
+        self.sessionKeeper = None
+        if store is not None:
+            # Imported when needed: most sites keep their sessions in memory.
+            from sennit.web._sessionkeeper import SessionKeeper
+
+            self.sessionKeeper = SessionKeeper(self, store)
 
     @property
     def preloadsFromStore(self) -> bool:

@@ -10,9 +10,10 @@ from sennit.python.reflect import qual, safe_str
 from sennit.web.resource import Resource, isPending
 
 if TYPE_CHECKING:
+    from sennit.web._failureelement import FailureElement
     from sennit.web.server import Request
 
-__all__ = ["DeferredResource", "ParentRedirect", "Redirect", "formatFailure", "redirectTo"]
+__all__ = ["DeferredResource", "FailureElement", "ParentRedirect", "Redirect", "formatFailure", "redirectTo"]
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 # What browsers ignore within and before a scheme (WHATWG URL, "remove all ASCII tab or newline").
@@ -145,3 +146,12 @@ def formatFailure(myFailure: Failure) -> bytes:
         f'<div class="failure">\n<p class="error">{problem}</p>\n<ol class="frames">\n{frames}</ol>\n</div>\n'
     )
     return page.encode("ascii", "xmlcharrefreplace")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FailureElement":
+        # Templates are loaded by those who use them.
+        from sennit.web._failureelement import FailureElement
+
+        return FailureElement
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

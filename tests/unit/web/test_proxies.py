@@ -209,5 +209,11 @@ def test_trust_can_be_changed_while_the_site_serves() -> None:
 def test_proxy_protocol_needs_somebody_to_trust() -> None:
     site = Site(Resource())
     site.proxyProtocol = True
+    for _ in range(2):
+        with pytest.raises(ValueError, match="trustedProxies"):
+            site.engineService()
+    site.trustedProxies = ["::1"]
+    site.engineService()
     with pytest.raises(ValueError, match="trustedProxies"):
-        site.engineService()
+        site.trustedProxies = []
+    assert site.trustedProxies == ("::1/128",)

@@ -7,9 +7,11 @@ import pytest
 
 from sennit.internet.defer import Deferred, fail, succeed
 from sennit.python.failure import Failure
+from sennit.web import util
 from sennit.web.error import Error
 from sennit.web.resource import Resource
 from sennit.web.server import Site
+from sennit.web.template import Tag, TagLoader, flatten
 from sennit.web.testing import AsyncTestClient, TestClient
 from sennit.web.util import DeferredResource, ParentRedirect, Redirect, formatFailure, redirectTo
 from tests.unit.web.doubles import Calls, RequestDouble
@@ -171,3 +173,34 @@ def test_failure_is_formatted_as_ascii_html() -> None:
     assert b"raise ValueError(" in page
     assert b"<script" not in page
     assert page.isascii()
+
+
+def _failure() -> Failure:
+    try:
+        raise ValueError("<b>\u00e4")
+    except ValueError:
+        return Failure()
+
+
+def _shown(element: Any) -> str:
+    parts: list[bytes] = []
+    flatten(None, element, parts.append).addErrback(lambda failure: failure.raiseException())
+    return b"".join(parts).decode()
+
+
+def test_failure_element_shows_type_value_and_code() -> None:
+    page = _shown(util.FailureElement(_failure()))
+    assert 'class="failure"' in page
+    assert "ValueError</span>: <span>&lt;b&gt;\u00e4</span>" in page
+    assert "test_util.py:" in page
+    assert "<strong>        raise ValueError(" in page
+
+
+def test_failure_element_takes_a_template() -> None:
+    own = TagLoader(Tag("p", render="value"))
+    assert _shown(util.FailureElement(_failure(), own)) == "<p>&lt;b&gt;\u00e4</p>"
+
+
+def test_util_has_no_other_names() -> None:
+    with pytest.raises(AttributeError):
+        util.ChildRedirector  # type: ignore[attr-defined]
