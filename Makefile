@@ -61,7 +61,14 @@ $(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES)
 	@$(STEP) 'build the extension' $(BIN)/maturin develop --release
 	@touch $@
 
-dev: $(VENV)/.built $(VENV)/.installed-dev
+# In a folder of its own: an installed Twisted would change what the other tests are about.
+$(VENV)/.installed-twisted: $(VENV)/.created pyproject.toml scripts/requirements
+	@$(BIN)/python scripts/requirements --only twisted-programs >$(VENV)/requirements-twisted.txt
+	@$(STEP) 'pip install (Twisted)' $(BIN)/python -m pip install --disable-pip-version-check --upgrade \
+		--target $(VENV)/twisted -r $(VENV)/requirements-twisted.txt
+	@touch $@
+
+dev: $(VENV)/.built $(VENV)/.installed-dev $(VENV)/.installed-twisted
 
 test: dev
 	@$(STEP) 'ruff check' $(BIN)/ruff check .

@@ -7,7 +7,7 @@ PEP 8.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Self, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
@@ -41,6 +41,13 @@ def http_date(seconds: float | None = None) -> bytes:
 
 def reason_phrase(code: int) -> bytes:
     """The registered reason phrase of a status code, empty if there is none."""
+
+def adapt_coroutines(
+    adapter: Callable[[Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any] | Generator[Any, Any, Any]] | None,
+) -> None:
+    """Have each handler's coroutine passed through `adapter`, in this process, before a Task runs it; None
+    ends that. For programs whose coroutines await what asyncio knows nothing of.
+    """
 
 def is_token(value: bytes) -> bool:
     """Whether `value` is a token (RFC 9110 section 5.6.2)."""

@@ -79,6 +79,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<channel::Channel>()?;
     module.add_class::<engine::Engine>()?;
     module.add_function(wrap_pyfunction!(coding::negotiate_coding, module)?)?;
+    module.add_function(wrap_pyfunction!(task::adapt_coroutines, module)?)?;
     module.add_function(wrap_pyfunction!(http_date, module)?)?;
     module.add_function(wrap_pyfunction!(reason_phrase, module)?)?;
     module.add_function(wrap_pyfunction!(is_token, module)?)?;

@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::dispatch;
 use crate::engine::Shared;
 use crate::errors;
+use crate::lock::Lock;
 use crate::request::Request;
 
 /// What is done with a coroutine's result.
@@ -23,6 +24,18 @@ enum Purpose {
     Respond,
     /// It is the resource that traversal has found.
     Render,
+}
+
+/// What makes of a handler's coroutine the one that a Task can run: where Twisted's own Deferreds may be awaited, which
+/// asyncio knows nothing of.
+static ADAPTER: Lock<Option<Py<PyAny>>> = Lock::new(None);
+
+/// Have each coroutine passed through `adapter` before a Task runs it.
+#[pyfunction]
+#[pyo3(signature = (adapter))]
+pub fn adapt_coroutines(py: Python<'_>, adapter: Option<Py<PyAny>>) {
+    let old = std::mem::replace(&mut *ADAPTER.lock(py), adapter);
+    drop(old);
 }
 
 /// Run a handler's coroutine for `request`.
@@ -54,10 +67,15 @@ fn run(
     cancellable: bool,
 ) -> PyResult<()> {
     let py = request.py();
+    let adapter = ADAPTER.lock(py).as_ref().map(|a| a.clone_ref(py));
+    let adapted = match adapter {
+        Some(adapter) => adapter.call1(py, (coroutine,))?,
+        None => coroutine.clone().unbind(),
+    };
     let handling = Handling {
         request: request.clone().unbind(),
         resource: resource.map(|r| r.clone().unbind()),
-        coroutine: coroutine.clone().unbind(),
+        coroutine: adapted,
         purpose,
     };
     let engine = request

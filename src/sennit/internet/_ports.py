@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
+from sennit.internet._addresses import fromSocketAddress
 from sennit.internet._calls import startTask
 from sennit.internet._engines import engineFor
 from sennit.internet._loops import stateOf
 from sennit.internet._sockets import UNIXListener
 from sennit.internet._transport import ProtocolAdapter
-from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress, fromSocketAddress
+from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.defer import Deferred, succeed
 from sennit.internet.interfaces import IListeningPort
 from sennit.python import log

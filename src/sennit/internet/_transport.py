@@ -10,7 +10,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from sennit.internet.address import fromSocketAddress
+from sennit.internet._addresses import fromSocketAddress
 from sennit.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from sennit.internet.interfaces import IConsumer, IHalfCloseableProtocol, ITCPTransport
 from sennit.python import log

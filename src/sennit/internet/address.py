@@ -89,16 +89,3 @@ def _checkedType(kind: str) -> str:
     if kind not in ("TCP", "UDP"):
         raise ValueError(f"the type of an address is 'TCP' or 'UDP', not {kind!r}")
     return kind
-
-
-def fromSocketAddress(address: Any) -> IPv4Address | IPv6Address | UNIXAddress:
-    """The address object for what `socket.getsockname`, `getpeername` or `accept` gave.
-
-    A name that is empty or None is an unnamed UNIX socket's.
-    """
-    if isinstance(address, tuple):
-        host = address[0]
-        if len(address) == 4 or ":" in host:
-            return IPv6Address("TCP", *address)
-        return IPv4Address("TCP", host, address[1])
-    return UNIXAddress(address or None)

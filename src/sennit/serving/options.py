@@ -17,14 +17,22 @@ def cli() -> None:
 
 # Everything after FILE is the program's, options too.
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "--reactor",
+    type=click.Choice(["sennit", "twisted"]),
+    default="sennit",
+    show_default=True,
+    help="With twisted, which has to be installed, only twisted.web and twisted.cred become Sennit's; the "
+    "rest of the program runs under Twisted's own reactor.",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
-def run(file: str, arguments: tuple[str, ...]) -> Program:
+def run(reactor: str, file: str, arguments: tuple[str, ...]) -> Program:
     """Run the Python program FILE with ARGS.
 
     Its imports of twisted.* give the modules of sennit.*, where Twisted is not installed.
     """
-    return Program(file, arguments)
+    return Program(file, arguments, under_twisted=reactor == "twisted")
 
 
 cli.add_command(web)

@@ -15,9 +15,11 @@ from sennit.serving import twisted_names
 class Program:
     """A Python file and the arguments it is to be run with."""
 
-    def __init__(self, path: str, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, arguments: Sequence[str] = (), *, under_twisted: bool = False) -> None:
         self.path = path
         self.arguments = tuple(arguments)
+        # Under Twisted's reactor, with Sennit's web.
+        self.under_twisted = under_twisted
 
     def run(self) -> None:
         """Run the program in this process as `__main__`; returns when it ends.
@@ -26,7 +28,10 @@ class Program:
         traceback is printed, a port that cannot be listened on is one line. KeyboardInterrupt passes.
         """
         module = self._prepare()
-        twisted_names.install()
+        if self.under_twisted:
+            _go_under_twisted()
+        else:
+            twisted_names.install()
         try:
             with io.open_code(self.path) as file:
                 source = file.read()
@@ -51,6 +56,16 @@ class Program:
         module.__dict__.update(__builtins__=builtins, __cached__=None, __annotations__={})
         sys.modules["__main__"] = module
         return module
+
+
+def _go_under_twisted() -> None:
+    from sennit.serving import under_twisted
+
+    try:
+        under_twisted.install()
+    except under_twisted.CannotInstall as reason:
+        print(f"sennit: --reactor=twisted: {reason}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _report(mistake: BaseException) -> None:

@@ -185,12 +185,22 @@ class HTTPAuthSessionWrapper:
     def _whoeverIsThere(self, request: "Request") -> Any:
         """The resource for a request, or a Deferred of it if that takes time."""
         found = self._logIn(request).addCallbacks(self._loggedIn, self._failed, callbackArgs=(request,))
-        if not found._settled():
+        arrived: list[Any] = []
+        late = False
+
+        def take(result: Any) -> Any:
+            if late:
+                return result
+            arrived.append(result)
+            return None
+
+        found.addBoth(take)
+        late = True
+        if not arrived:
             return found
-        found._markHandled()
-        if isinstance(found.result, Failure):
-            raise found.result.value.with_traceback(found.result.tb)
-        return found.result
+        if isinstance(arrived[0], Failure):
+            raise arrived[0].value.with_traceback(arrived[0].tb)
+        return arrived[0]
 
     def _logIn(self, request: "Request") -> Deferred[Any]:
         headers = request.requestHeaders.getRawHeaders(b"authorization", [])

@@ -14,7 +14,8 @@ from zope.interface import implementer
 
 from sennit import _engine
 from sennit.internet import defer
-from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress, fromSocketAddress
+from sennit.internet._addresses import fromSocketAddress
+from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.error import ConnectionDone, ConnectionLost
 from sennit.web import _answers, _codes, _conditional
 from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter, proxiedLogFormatter

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from sennit.internet import error, interfaces
-from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress, fromSocketAddress
+from sennit.internet._addresses import fromSocketAddress
+from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 
 def test_addresses_are_values() -> None:
