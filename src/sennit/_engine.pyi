@@ -127,6 +127,9 @@ class Service:
     def connections(self) -> int: ...
     @property
     def active_requests(self) -> int: ...
+    @property
+    def requests(self) -> int:
+        """How many requests have been dealt with."""
 
 @final
 class AccessLog:
@@ -303,6 +306,9 @@ class Request:
     @property
     def body_complete(self) -> bool: ...
     @property
+    def duration(self) -> float | None:
+        """Seconds since the request began; None where its site keeps no log of requests, and no time."""
+    @property
     def disconnected_early(self) -> bool:
         """Whether the client left before the response was finished."""
     def read_body(self) -> bytes | None:
@@ -382,9 +388,12 @@ class Engine:
 
     def __new__(cls) -> Self: ...
     def fileno(self) -> int: ...
-    def add_listener(self, fd: int, service: Service) -> int:
+    def add_listener(self, fd: int, service: Service, accepts_per_turn: int = 64) -> int:
         """Serve what is accepted from a bound and listening socket; takes the descriptor over, returns an
         id.
+
+        `accepts_per_turn` is how many connections are accepted in a row: few, where other processes accept
+        from the same socket, so that none takes them all.
         """
     def remove_listener(self, listener: int) -> None:
         """Stop accepting and close the listening socket; connections go on."""
@@ -409,7 +418,8 @@ class Engine:
         """Run time-outs that are due; returns seconds until it should be called again, None if there is
         nothing to time.
         """
-    def close_idle(self, service: Service | None = None) -> None: ...
+    def close_idle(self, service: Service | None = None, seconds: float = 0.0) -> None:
+        """Close connections that have waited for a request for at least `seconds`."""
     def abort_connections(self, service: Service | None = None) -> None: ...
     @property
     def connections(self) -> int: ...

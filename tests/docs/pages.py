@@ -2,7 +2,7 @@
 
 The rule, as CONTRIBUTING.md tells it: the `python` blocks between two headings, one after the other, are one
 program. A `console` block shows what curl prints, asked while that program runs; `...` stands for anything.
-"""
+Where an `sh` block of the section is a `sennit serve program.py`, that is how the program is started."""
 
 import re
 import shlex
@@ -39,6 +39,8 @@ class Section:
     heading: str
     program: str = ""
     sessions: list[Session] = field(default_factory=list)
+    # How it is started, if that is by `sennit serve`.
+    command: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}: {self.heading}"
@@ -56,6 +58,8 @@ def sections(page: Path) -> Iterator[Section]:
         for language, text in _BLOCK.findall(body):
             if language == "python":
                 section.program += text + "\n\n"
+            elif language == "sh" and text.startswith("sennit serve program.py"):
+                section.command = shlex.split(text.partition("\n")[0])
             elif language == "console":
                 section.sessions.extend(_sessions(text))
         if section.program or section.sessions:

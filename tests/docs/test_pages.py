@@ -36,7 +36,8 @@ def test_program_answers_as_shown(
     program.write_text(section.program)
     # Programs with Twisted's names are what `sennit run` is for.
     start = ["-m", "sennit", "run"] if "from twisted" in section.program else ["-W", "error"]
-    with Process(sys.executable, *start, str(program), network=network, directory=tmp_path) as process:
+    start = ["-m", *section.command] if section.command else [*start, str(program)]
+    with Process(sys.executable, *start, network=network, directory=tmp_path) as process:
         process.wait_for_port(PORT)
         for session in section.sessions:
             assert session.command[0] == "curl", "a console block shows curl; other commands are sh blocks"
@@ -54,7 +55,7 @@ def test_program_answers_as_shown(
             assert session.matches(result.stdout), f"{' '.join(session.command)} printed:\n{result.stdout}"
         status, _ = process.end()
         # Only the reactor ends a program in order when it is told to; asyncio.run leaves signals alone.
-        assert status == (0 if "reactor.run()" in section.program else -signal.SIGTERM)
+        assert status == (0 if "reactor.run()" in section.program or section.command else -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("section", ENDING, ids=str)

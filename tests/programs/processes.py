@@ -17,6 +17,8 @@ EXAMPLES = ROOT / "examples"
 
 # How programs are started: with the interpreter that runs the tests, whatever PATH says.
 SENNIT_RUN = (sys.executable, "-m", "sennit", "run")
+SENNIT_SERVE = (sys.executable, "-m", "sennit", "serve")
+SENNIT_TREE = (sys.executable, "-m", "sennit", "tree")
 PYTHON = (sys.executable,)
 
 
@@ -60,6 +62,16 @@ class Process:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def children(self) -> list[int]:
+        """The processes that it has started and that are there still, zombies too."""
+        return [
+            int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        ]
 
     def output(self) -> str:
         """All that it has printed so far, standard output and error together."""

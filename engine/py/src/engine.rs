@@ -20,7 +20,7 @@ use crate::clock;
 use crate::conn::{Conn, Transport};
 use crate::errors;
 use crate::service::Service;
-use crate::settings::Ticks;
+use crate::settings::{self, Ticks};
 use crate::turn;
 
 /// What a token of the poller stands for.
@@ -61,6 +61,8 @@ pub struct Listening {
     pub listener: Listener,
     /// The site.
     pub service: Py<Service>,
+    /// How many connections are accepted before others get their turn.
+    pub accepts_per_turn: usize,
 }
 
 /// What an engine keeps.
@@ -292,7 +294,14 @@ impl Engine {
         self.shared.poller.as_raw_fd()
     }
 
-    fn add_listener(&self, py: Python<'_>, fd: RawFd, service: Py<Service>) -> PyResult<usize> {
+    #[pyo3(signature = (fd, service, accepts_per_turn=64))]
+    fn add_listener(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        service: Py<Service>,
+        accepts_per_turn: usize,
+    ) -> PyResult<usize> {
         let listener = Listener::from_fd(own_descriptor(fd)?)?;
         let mut state = self.shared.state.lock(py);
         let entry = state.listeners.vacant_entry();
@@ -302,7 +311,11 @@ impl Engine {
             token(Kind::Listener, 0, index),
             Interest::READ,
         )?;
-        entry.insert(Arc::new(Listening { listener, service }));
+        entry.insert(Arc::new(Listening {
+            listener,
+            service,
+            accepts_per_turn,
+        }));
         Ok(index)
     }
 
@@ -420,10 +433,12 @@ impl Engine {
             .map(|d| d.as_secs_f64())
     }
 
-    #[pyo3(signature = (service=None))]
-    fn close_idle(&self, py: Python<'_>, service: Option<Py<Service>>) {
+    #[pyo3(signature = (service=None, seconds=0.0))]
+    fn close_idle(&self, py: Python<'_>, service: Option<Py<Service>>, seconds: f64) {
+        let now = clock::ticks();
+        let patience = settings::ticks((seconds > 0.0).then_some(seconds)).unwrap_or_default();
         for conn in self.shared.conns_of(py, service.as_ref()) {
-            conn.end_if_idle(py);
+            conn.end_if_idle(py, now, patience);
         }
     }
 

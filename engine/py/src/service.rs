@@ -64,7 +64,9 @@ pub struct Service {
     codes: AtomicBool,
     draining: AtomicBool,
     connections: AtomicUsize,
-    active: AtomicUsize,
+    /// Requests that have begun, and that have ended; what is between them is at work.
+    began: AtomicUsize,
+    ended: AtomicUsize,
 }
 
 fn overrides(class: &Bound<'_, PyType>, name: &str) -> PyResult<bool> {
@@ -206,12 +208,12 @@ impl Service {
 
     /// Count a request in.
     pub fn request_began(&self) {
-        self.active.fetch_add(1, Ordering::Relaxed);
+        self.began.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Count a request out.
     pub fn request_ended(&self) {
-        self.active.fetch_sub(1, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The native access log and the hook, as they are now.
@@ -298,7 +300,8 @@ impl Service {
             codes: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
-            active: AtomicUsize::new(0),
+            began: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
         })
     }
 
@@ -347,7 +350,13 @@ impl Service {
 
     #[getter]
     fn active_requests(&self) -> usize {
-        self.active.load(Ordering::Relaxed)
+        let ended = self.ended.load(Ordering::Relaxed);
+        self.began.load(Ordering::Relaxed).wrapping_sub(ended)
+    }
+
+    #[getter]
+    fn requests(&self) -> usize {
+        self.ended.load(Ordering::Relaxed)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

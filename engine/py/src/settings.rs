@@ -91,6 +91,7 @@ impl Settings {
     }
 }
 
+/// Seconds in ticks, one at least.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -109,6 +110,6 @@ fn size(count: Option<u64>) -> usize {
     clippy::cast_sign_loss,
     reason = "a float-to-int cast saturates, which is what is wanted here"
 )]
-fn ticks(seconds: Option<f64>) -> Option<Ticks> {
+pub fn ticks(seconds: Option<f64>) -> Option<Ticks> {
     seconds.map(|s| ((s * 10.0).ceil() as Ticks).max(1))
 }

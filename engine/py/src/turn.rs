@@ -21,8 +21,6 @@ use crate::conn::{Conn, State, Transport};
 use crate::engine::{parts, token, Kind, Listening, Shared};
 use crate::errors;
 
-/// Connections accepted from one socket in a turn.
-const TURN_ACCEPTS: usize = 64;
 /// How long a listener rests when descriptors have run out: accepting again at once would only spin.
 const REST: Duration = Duration::from_millis(500);
 /// Connections that are served together.
@@ -265,7 +263,7 @@ fn guarded(py: Python<'_>, conn: &Arc<Conn>, work: impl FnOnce()) {
 }
 
 fn accept(py: Python<'_>, shared: &Arc<Shared>, index: usize, listening: &Arc<Listening>) {
-    for _ in 0..TURN_ACCEPTS {
+    for _ in 0..listening.accepts_per_turn {
         match listening.listener.accept() {
             Ok(Some((socket, peer))) => {
                 let host = socket.local_addr().unwrap_or(sennit_net::PeerAddr::Unnamed);

@@ -93,16 +93,17 @@ class ListeningPort(ABC):
     # As Twisted's ports have it.
     loseConnection = stopListening
 
-    async def drain(self, grace: float | None = None) -> None:
+    async def drain(self, grace: float | None = None, idle: float = 0.0) -> None:
         """Stop listening, close idle connections, give running requests `grace` seconds, then cut the rest.
 
-        Default: the factory's `stopGrace` (whose None means any time), else 10 seconds.
-        """
+        Default: the factory's `stopGrace` (whose None means any time), else 10 seconds. Connections are idle
+        once they have waited `idle` seconds for a request: one that comes before is still answered, as the
+        last."""
         if grace is None:
             grace = getattr(self.factory, "stopGrace", _DEFAULT_GRACE)
         stopped = self._stopAccepting()
         try:
-            await self._endConnections(math.inf if grace is None else grace)
+            await self._endConnections(math.inf if grace is None else grace, idle)
         finally:
             self.abortConnections()
             # Their protocols are told in later turns of the loop, which may be about to end.
@@ -155,8 +156,9 @@ class ListeningPort(ABC):
         """Whether connections are left."""
 
     @abstractmethod
-    async def _endConnections(self, grace: float) -> None:
-        """Close idle connections and wait for the others, `grace` seconds at most."""
+    async def _endConnections(self, grace: float, idle: float) -> None:
+        """Close connections that have been idle for `idle` seconds and wait for the others, `grace` seconds
+        at most."""
 
     @abstractmethod
     def abortConnections(self) -> None:
@@ -185,7 +187,8 @@ class EnginePort(ListeningPort):
     def _serve(self, listening: socket.socket) -> None:
         self._engine = engineFor(self._loop)
         self._service = self.factory.engineService()
-        self._listener = self._engine.add_listener(listening.detach(), self._service)
+        accepts = getattr(self.factory, "acceptsPerTurn", _ACCEPTS_PER_TURN)
+        self._listener = self._engine.add_listener(listening.detach(), self._service, accepts)
 
     def _close(self) -> None:
         if self._engine is not None:
@@ -194,7 +197,7 @@ class EnginePort(ListeningPort):
     def _hasConnections(self) -> bool:
         return self._service is not None and self._service.connections > 0
 
-    async def _endConnections(self, grace: float) -> None:
+    async def _endConnections(self, grace: float, idle: float) -> None:
         service, engine = self._service, self._engine
         if service is None or engine is None:
             return
@@ -202,7 +205,7 @@ class EnginePort(ListeningPort):
 
         def areGone() -> bool:
             # Each time: a connection becomes idle once the response that it was sending is out.
-            engine.close_idle(service)
+            engine.close_idle(service, idle)
             # Another loop may serve the site, too; only this one's connections matter here.
             return service.connections == 0 or engine.connections == 0
 
@@ -276,7 +279,7 @@ class ProtocolPort(ListeningPort):
     def _hasConnections(self) -> bool:
         return bool(self._adapters)
 
-    async def _endConnections(self, grace: float) -> None:
+    async def _endConnections(self, grace: float, idle: float) -> None:
         for adapter in list(self._adapters):
             adapter.end()
         await self._waitUntil(lambda: not self._adapters, self._loop.time() + grace)

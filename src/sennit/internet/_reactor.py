@@ -41,6 +41,11 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts):
         """Whether events are being served: by `run`, or by another loop in this thread."""
         return self._started or (runningLoop() is not None and not self._ownIsRunning)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `run` is about to end."""
+        return self._stopping or not self._ownIsRunning
+
     def run(self, installSignalHandlers: bool = True) -> None:
         """Serve events until `stop` is called, or SIGINT or SIGTERM comes.
 

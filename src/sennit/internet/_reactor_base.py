@@ -18,6 +18,11 @@ class LoopChooser:
     _own: asyncio.AbstractEventLoop | None = None
     _ownIsRunning = False
 
+    @property
+    def hasLoop(self) -> bool:
+        """Whether the reactor's own loop was made."""
+        return self._own is not None
+
     def _loop(self) -> asyncio.AbstractEventLoop:
         return runningLoop() or self._ownLoop()
 

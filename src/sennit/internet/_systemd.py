@@ -33,3 +33,8 @@ def descriptorByName(name: str) -> int:
     if name not in names:
         raise ValueError(f"systemd has passed no socket named {name!r} to this process, but {names}")
     return _FIRST + names.index(name)
+
+
+def passed_descriptors() -> list[int]:
+    """The descriptors of all sockets that systemd has passed to this process."""
+    return [_FIRST + index for index in range(len(_names()))]

@@ -5,7 +5,9 @@ import sys
 import click
 
 import sennit
+from sennit.serving import serve_options
 from sennit.serving.program import Program
+from sennit.serving.serve import Serve, Tree
 from sennit.serving.web_options import WebServer, web
 
 
@@ -36,16 +38,18 @@ def run(reactor: str, file: str, arguments: tuple[str, ...]) -> Program:
 
 
 cli.add_command(web)
+cli.add_command(serve_options.serve)
+cli.add_command(serve_options.tree)
 
 
-def chosen_work() -> Program | WebServer:
+def chosen_work() -> Program | Serve | Tree | WebServer:
     """What the process's arguments ask for; SystemExit if they ask for help, or for nonsense."""
     # Outside of click's own error handling, which would turn a program's Ctrl-C into "Aborted!".
     try:
         chosen = cli.main(prog_name="sennit", standalone_mode=False)
     except click.ClickException as mistake:
-        mistake.show()
+        print(f"sennit: {mistake.format_message()}", file=sys.stderr)
         sys.exit(mistake.exit_code)
-    if not isinstance(chosen, Program | WebServer):
+    if not isinstance(chosen, Program | Serve | Tree | WebServer):
         sys.exit(chosen)
     return chosen

@@ -75,10 +75,15 @@ def _report(mistake: BaseException) -> None:
     if isinstance(mistake, CannotListenError):
         print(f"sennit: {mistake}", file=sys.stderr)
         return
-    if isinstance(mistake, ImportError) and (missing := _missing_name(mistake)):
-        mistake.add_note(twisted_names.explain_missing(missing))
+    explain_import(mistake)
     mistake.__traceback__ = _below_this_module(mistake.__traceback__)
     sys.excepthook(type(mistake), mistake, mistake.__traceback__)
+
+
+def explain_import(mistake: BaseException) -> None:
+    """Add a note to an ImportError of a name that Twisted has and Sennit has not."""
+    if isinstance(mistake, ImportError) and (missing := _missing_name(mistake)):
+        mistake.add_note(twisted_names.explain_missing(missing))
 
 
 def _missing_name(mistake: ImportError) -> str:

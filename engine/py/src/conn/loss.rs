@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use super::{Conn, Sink, Transport, Waiting};
 use crate::errors;
 use crate::request::Request;
+use crate::settings::Ticks;
 
 impl Conn {
     /// The last response is out. If the peer may still be sending, closing now would reset the connection and could
@@ -58,12 +59,14 @@ impl Conn {
         }
     }
 
-    /// Close if there is nothing going on: for a site that is stopping.
-    pub fn end_if_idle(self: &Arc<Self>, py: Python<'_>) {
+    /// Close if nothing has been going on for `patience`: for a site that is stopping.
+    pub fn end_if_idle(self: &Arc<Self>, py: Python<'_>, now: Ticks, patience: Ticks) {
         let idle = {
             let state = self.lock(py);
             // A client in the middle of a head has asked for nothing yet.
-            state.request.is_none() && state.out.is_empty() && !state.receiver.in_body()
+            let unoccupied =
+                state.request.is_none() && state.out.is_empty() && !state.receiver.in_body();
+            unoccupied && (patience == 0 || state.has_idled(now, patience))
         };
         if idle {
             self.close(py);

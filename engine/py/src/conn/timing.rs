@@ -99,6 +99,17 @@ impl State {
         }
     }
 
+    /// Whether the connection has waited for a request for `patience`. Unknown, and therefore not so, where a site lets
+    /// connections wait for ever.
+    pub fn has_idled(&self, now: Ticks, patience: Ticks) -> bool {
+        match (self.phase, self.deadline, self.settings.idle_timeout) {
+            (Phase::Idle, Some(deadline), Some(timeout)) => {
+                has_come(deadline.wrapping_sub(timeout).wrapping_add(patience), now)
+            }
+            _ => false,
+        }
+    }
+
     /// The client took some of what was waiting: it has its time anew.
     pub fn sending_progressed(&mut self, now: Ticks) {
         if self.phase == Phase::Send {

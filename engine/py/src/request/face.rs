@@ -341,6 +341,11 @@ impl Request {
             .is_none_or(|conn| conn.lock(py).facts.body_complete)
     }
     #[getter]
+    fn duration(&self, py: Python<'_>) -> Option<f64> {
+        let began = self.lock(py).began;
+        began.map(|began| began.elapsed().as_secs_f64())
+    }
+    #[getter]
     fn disconnected_early(&self, py: Python<'_>) -> bool {
         self.lock(py).lost
     }

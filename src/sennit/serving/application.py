@@ -1,0 +1,124 @@
+"""The Site that serves a target, with what the settings say about it."""
+
+from typing import Any
+
+from sennit.serving.forwarded import Trusted, request_class
+from sennit.serving.rooted import RootedResource
+from sennit.serving.settings import SettingError, Settings
+from sennit.serving.target import Target
+from sennit.web._limits import allLimits
+from sennit.web.http import jsonLogFormatter
+from sennit.web.resource import Resource
+from sennit.web.server import Request, Site
+
+# With --reload, what still runs has to end soon, or a developer waits for it.
+_RELOAD_GRACE = 1.0
+
+
+class Application:
+    """A target ready to be served: `site`, and what has to be done before and after serving."""
+
+    def __init__(self, target: Target, settings: Settings) -> None:
+        """Raises SettingError for settings that don't go with the target."""
+        self.target = target
+        self.site: Any = self._site_of(target, settings)
+        self._limit(settings)
+        self._log(settings)
+        self._requests(settings)
+        # The address is logged with the start of the whole server.
+        self.site.noisy = False
+
+    async def start_up(self) -> None:
+        """Do what has to be done before the first request."""
+
+    async def shut_down(self) -> None:
+        """Do what has to be done after the last request."""
+
+    def _site_of(self, target: Target, settings: Settings) -> Any:
+        if target.kind == "site":
+            if settings.root_path:
+                raise SettingError("--root-path is for applications and resources, and TARGET is a Site")
+            return target.found
+        resource = self._resource_of(target, settings)
+        if settings.root_path:
+            resource = RootedResource(settings.root_path, resource)
+        return Site(resource)
+
+    def _resource_of(self, target: Target, settings: Settings) -> Any:
+        match target.kind:
+            case "resource":
+                return target.found
+            case "directory":
+                from sennit.serving._directory import directory_resource
+
+                return directory_resource(target.found)
+            case "wsgi":
+                return self._wsgi(target.found, settings)
+        raise SettingError(f"{target} can't be served")
+
+    def _wsgi(self, application: Any, settings: Settings) -> Resource:
+        from sennit.internet import reactor
+        from sennit.web.wsgi import WSGIResource
+
+        if settings.wsgi_threads == 0:
+            return WSGIResource(reactor, None, application)
+        reactor.suggestThreadPoolSize(settings.wsgi_threads)
+        return WSGIResource(reactor, reactor.getThreadPool(), application)
+
+    def _limit(self, settings: Settings) -> None:
+        site = self.site
+        limits = {limit.name: limit for limit in allLimits()}
+        for wanted in settings.limit:
+            name, equals, value = wanted.partition("=")
+            if not equals or name not in limits:
+                raise SettingError(f"--limit: NAME=VALUE was expected with a limit of a Site, not {wanted!r}")
+            try:
+                number = None if value.lower() == "none" else float(value)
+                setattr(site, name, int(number) if number is not None and number.is_integer() else number)
+            except (TypeError, ValueError) as mistake:
+                raise SettingError(f"--limit: {wanted}: {mistake}") from None
+        if settings.timeout_keep_alive is not None:
+            site.timeOut = settings.timeout_keep_alive
+        if settings.timeout_graceful_shutdown is not None:
+            site.stopGrace = settings.timeout_graceful_shutdown
+        elif settings.reload:
+            site.stopGrace = _RELOAD_GRACE
+
+    def _log(self, settings: Settings) -> None:
+        site = self.site
+        if not settings.access_log:
+            site.logPath = None
+            return
+        # A Site with a log of its own keeps it, unless the settings say otherwise.
+        if site.logPath is None or "access_log_file" in settings.given:
+            site.logPath = settings.access_log_file
+        if "access_log_format" in settings.given and settings.access_log_format == "json":
+            site._logFormatter = jsonLogFormatter
+
+    def _requests(self, settings: Settings) -> None:
+        factory = self.site.requestFactory
+        if not (isinstance(factory, type) and issubclass(factory, Request)):
+            return
+        trusted = Trusted(settings.forwarded_allow_ips)
+        if trusted:
+            factory = request_class(factory, trusted)
+        if settings.limit_concurrency is not None:
+            factory = _limited(factory, settings.limit_concurrency)
+        self.site.requestFactory = factory
+
+
+def _limited(base: type[Request], most: int) -> type[Request]:
+    """`base`, refusing with 503 what comes while `most` requests are at work."""
+
+    class LimitedRequest(base):  # type: ignore[misc,valid-type]  # a class of the program's
+        def process(self) -> None:
+            service = self.site.service if self.site is not None else None
+            # This request is among those that are counted.
+            if service is not None and service.active_requests > most:
+                self.setHeader(b"Retry-After", b"1")
+                self.render(self.site.errorResource(503))
+            else:
+                super().process()
+
+    LimitedRequest.__name__ = LimitedRequest.__qualname__ = base.__name__
+    return LimitedRequest

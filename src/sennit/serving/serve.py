@@ -1,0 +1,118 @@
+"""The commands `sennit serve` and `sennit tree`, once their settings are known."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sennit.internet.error import CannotListenError
+from sennit.serving import logs
+from sennit.serving.identity import Identity, ProcessFile
+from sennit.serving.places import Place, open_places
+from sennit.serving.settings import SettingError, Settings
+from sennit.serving.sources import add_file_to_environment
+from sennit.serving.target import Target, TargetError, load
+
+# Exit statuses: what was asked for can't be done, or was asked for in a wrong way.
+FAILED = 1
+MISUSED = 2
+
+
+@dataclass(frozen=True)
+class Serve:
+    """`sennit serve`."""
+
+    settings: Settings
+
+    def run(self) -> None:
+        """Serve; ends with SystemExit."""
+        sys.exit(_told(self._serve))
+
+    def _serve(self) -> int:
+        settings = self.settings
+        logs.configure(settings)
+        if settings.env_file is not None:
+            add_file_to_environment(settings.env_file)
+        identity = Identity(settings)
+        places = open_places(settings)
+        file = None if settings.pid is None else ProcessFile(settings.pid)
+        try:
+            if file is not None:
+                file.write()
+            identity.assume()
+            return _serve_on(places, settings)
+        finally:
+            # A worker never comes by here.
+            for place in places:
+                place.close()
+            if file is not None:
+                file.remove()
+
+
+def _serve_on(places: list[Place], settings: Settings) -> int:
+    if not _needs_supervisor(settings):
+        from sennit.serving.server import serve_alone
+
+        return serve_alone(load(settings), settings, places)
+    from sennit.serving.supervisor import Supervisor
+
+    return Supervisor(settings, places, _preloaded(settings) if settings.preload else None).run()
+
+
+def _needs_supervisor(settings: Settings) -> bool:
+    """Whether a process has to stand above the one that serves."""
+    # `--workers 1` is a worker, too: asking for it is asking for what workers have.
+    asked = ("workers", "timeout_worker", "max_requests", "max_rss", "reload", "preload")
+    # Process 1 of a container has other processes' orphans to look after.
+    return any(name in settings.given and getattr(settings, name) for name in asked) or os.getpid() == 1
+
+
+def _preloaded(settings: Settings) -> Target:
+    target = load(settings)
+    reactor: Any = sys.modules.get("sennit.internet.reactor")
+    if reactor is not None and reactor.hasLoop:
+        raise SettingError(
+            "--preload: TARGET uses the reactor while it is imported, which workers can't share"
+        )
+    return target
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`sennit tree`."""
+
+    settings: Settings
+
+    def run(self) -> None:
+        """Print the tree; ends with SystemExit."""
+        sys.exit(_told(self._print))
+
+    def _print(self) -> int:
+        from sennit.serving.application import Application
+        from sennit.serving.tree import tree_lines
+
+        settings = self.settings
+        if settings.env_file is not None:
+            add_file_to_environment(settings.env_file)
+        site = Application(load(settings), settings).site
+        for line in tree_lines(site.resource):
+            print(line)
+        return 0
+
+
+def _told(work: Callable[[], int]) -> int:
+    """The status of `work`; what stops it is printed, once and without more than it takes."""
+    try:
+        return work()
+    except SettingError as mistake:
+        print(f"sennit: {mistake}", file=sys.stderr)
+        return MISUSED
+    except CannotListenError as mistake:
+        print(f"sennit: {mistake}", file=sys.stderr)
+    except TargetError as mistake:
+        text = str(mistake)
+        print(text if "\n" in text else f"sennit: {text}", file=sys.stderr)
+    except KeyboardInterrupt:
+        pass  # before anything was served
+    return FAILED

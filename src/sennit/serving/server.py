@@ -1,0 +1,132 @@
+"""Serving in this process: what a worker does, and a server that needs no workers."""
+
+import asyncio
+import logging
+import math
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sennit
+from sennit.serving.application import Application
+from sennit.serving.notify import notify, watchdog_interval
+from sennit.serving.places import Place
+from sennit.serving.settings import Settings
+from sennit.serving.target import Target
+
+if TYPE_CHECKING:
+    from sennit.internet._ports import ListeningPort
+
+_logger = logging.getLogger("sennit.serving")
+
+# Seconds that a connection of a worker that is being replaced may have been silent for before it is closed:
+# its client may be about to send its next request.
+_PATIENCE = 1.0
+
+
+class Server:
+    """Serves one application on sockets that are open, until it is stopped."""
+
+    def __init__(self, target: Target, settings: Settings, places: list[Place]) -> None:
+        """Raises SettingError for settings that don't go with the target."""
+        # The reactor is made with the process that runs it: it can't be shared over a fork.
+        from sennit.internet import reactor
+
+        self.reactor: Any = reactor
+        self.application = Application(target, settings)
+        self._places = places
+        self._ports: list[ListeningPort] = []
+        # Why the application could not start: its traceback.
+        self.failure: str | None = None
+        self._ending = False
+
+    @property
+    def site(self) -> Any:
+        """The site that is served."""
+        return self.application.site
+
+    def run(self, ready: Callable[[], object]) -> int:
+        """Serve; returns the exit status once all has ended. `ready` is called when connections are
+        accepted."""
+        reactor = self.reactor
+        reactor.callWhenRunning(self._start, ready)
+        reactor.addSystemEventTrigger("during", "shutdown", self._shut_down)
+        reactor.run()
+        return 0 if self.failure is None else 1
+
+    async def _start(self, ready: Callable[[], object]) -> None:
+        try:
+            await self.application.start_up()
+        except Exception:
+            self.failure = "The application failed to start\n" + traceback.format_exc().rstrip()
+            self.reactor.stop()
+            return
+        for place in self._places:
+            descriptor = place.socket.fileno()
+            self._ports.append(self.reactor.adoptStreamPort(descriptor, place.socket.family, self.site))
+            # That was a duplicate: with this one open, the system would go on to accept after the port is
+            # closed.
+            place.socket.close()
+        ready()
+
+    async def _shut_down(self) -> None:
+        if self.failure is None:
+            await self.application.shut_down()
+
+    def stop(self) -> None:
+        """Stop in order: connections that wait for a request are closed at once."""
+        if not self.reactor.stopping:
+            self._ending = True
+            self.reactor.stop()
+
+    def retire(self) -> None:
+        """Stop once others have taken over: clients get the time to go to them by themselves."""
+        if not self._ending:
+            self._ending = True
+            self._retirement = asyncio.ensure_future(self._retire())
+
+    async def _retire(self) -> None:
+        grace = self.site.stopGrace
+        grace = math.inf if grace is None else grace
+        await asyncio.gather(*(port.drain(grace, idle=_PATIENCE) for port in self._ports))
+        if not self.reactor.stopping:
+            self.reactor.stop()
+
+
+def serve_alone(target: Target, settings: Settings, places: list[Place]) -> int:
+    """Serve in this process until a signal ends it; returns the exit status."""
+    # A shell that starts it in the background has it ignore this one; the reactor takes over what is Python's
+    # own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A terminal that is closed sends this.
+    signal.signal(signal.SIGHUP, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
+    server = Server(target, settings, places)
+
+    def ready() -> None:
+        announce(target, places)
+        notify("READY=1")
+        interval = watchdog_interval()
+        if interval is not None:
+            _give_signs(server.reactor, interval)
+
+    server.reactor.addSystemEventTrigger("before", "shutdown", notify, "STOPPING=1")
+    status = server.run(ready)
+    if server.failure is not None:
+        _logger.error("%s", server.failure)
+    return status
+
+
+def _give_signs(reactor: Any, interval: float) -> None:
+    """Tell systemd that the loop runs, now and every `interval` seconds."""
+    notify("WATCHDOG=1")
+    reactor.callLater(interval, _give_signs, reactor, interval)
+
+
+def announce(target: Target | str, places: list[Place]) -> None:
+    """Log that all is up, with the URL to visit."""
+    where = ", ".join(place.url for place in places)
+    stopped = "; Ctrl-C stops it" if sys.stdin is not None and sys.stdin.isatty() else ""
+    _logger.info("Sennit %s serves %s on %s%s", sennit.__version__, target, where, stopped)
