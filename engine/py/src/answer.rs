@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 use sennit_net::FileSpan;
 
 use crate::headers::{name_of, value_of, HeaderMap};
@@ -46,6 +46,15 @@ impl Answer {
     #[getter]
     fn code(&self) -> u16 {
         self.code
+    }
+
+    #[getter]
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let pairs = self
+            .fields
+            .iter()
+            .map(|(name, value)| (PyBytes::new(py, name), PyBytes::new(py, value)));
+        PyList::new(py, pairs.collect::<Vec<_>>())
     }
 
     #[getter]

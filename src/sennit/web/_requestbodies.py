@@ -1,6 +1,7 @@
 """Bodies of the requests that test clients send."""
 
 import json as jsonModule
+import os
 import secrets
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
@@ -66,9 +67,10 @@ def _multipart(form: Mapping[str, Any], files: Mapping[str, Any]) -> RequestCont
             disposition = b'form-data; name="%b"' % _quoted(name)
             parts.append(_part(boundary, disposition, None, _bytes(value)))
     for name, given in files.items():
-        filename, content, kind = _fileOf(name, given)
-        disposition = b'form-data; name="%b"; filename="%b"' % (_quoted(name), _quoted(filename))
-        parts.append(_part(boundary, disposition, kind, content))
+        for one in given if isinstance(given, list) else [given]:
+            filename, content, kind = _fileOf(name, one)
+            disposition = b'form-data; name="%b"; filename="%b"' % (_quoted(name), _quoted(filename))
+            parts.append(_part(boundary, disposition, kind, content))
     body = b"".join(parts) + b"--" + boundary + b"--\r\n"
     return RequestContent(body, b"multipart/form-data; boundary=" + boundary)
 
@@ -81,9 +83,11 @@ def _part(boundary: bytes, disposition: bytes, kind: bytes | None, content: byte
 
 
 def _fileOf(name: str, given: Any) -> tuple[str, bytes, bytes]:
-    if isinstance(given, bytes | str):
-        given = (name, given)
+    if not isinstance(given, tuple):
+        given = (os.path.basename(str(getattr(given, "name", name))), given)
     filename, content, *rest = given
+    if hasattr(content, "read"):
+        content = content.read()
     return filename, _bytes(content), _bytes(rest[0]) if rest else b"application/octet-stream"
 
 

@@ -111,31 +111,61 @@ class _Pauses:
 
 
 class CookieJar(dict[str, str]):
-    """Names to values of the cookies to send. Paths are not looked at: there is one site."""
+    """Names to values of the cookies to send.
 
-    def learn(self, headers: Headers) -> None:
-        """Keep, change or drop what the Set-Cookie headers of a response say."""
+    Those that came with a response go to their path only, and to a secure site only if they say so; those
+    that a test puts in go everywhere. Domains are not looked at: there is one site.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[str, tuple[str, str, bool]] = {}
+
+    def learn(self, headers: Headers, target: str) -> None:
+        """Keep, change or drop what the Set-Cookie headers of the response for `target` say."""
         for header in headers.getRawHeaders("set-cookie", []):
             pair, *attributes = [part.strip() for part in header.split(";")]
             name, _, value = pair.partition("=")
-            if _isOver(attributes):
+            known = {
+                key.strip().lower(): text.strip() for key, _, text in (a.partition("=") for a in attributes)
+            }
+            if _isOver(known):
                 self.pop(name, None)
+                self._places.pop(name, None)
             else:
+                path = known.get("path", "")
+                path = path if path.startswith("/") else _defaultPath(target)
                 self[name] = value
+                self._places[name] = (value, path, "secure" in known)
 
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        """The Cookie header, if there are any."""
-        if not self:
-            return []
-        return [(b"Cookie", "; ".join(f"{name}={value}" for name, value in self.items()).encode("utf-8"))]
+    def fields(self, target: str, *, secure: bool) -> list[tuple[bytes, bytes]]:
+        """The Cookie header of a request for `target`, if there is to be one."""
+        sent = [
+            f"{name}={value}" for name, value in self.items() if self._goesTo(name, value, target, secure)
+        ]
+        return [(b"Cookie", "; ".join(sent).encode("utf-8"))] if sent else []
+
+    def _goesTo(self, name: str, value: str, target: str, secure: bool) -> bool:
+        learned, path, needsSecurity = self._places.get(name, (None, "/", False))
+        # RFC 6265 section 5.4.
+        return learned != value or (
+            _matchesPath(urlsplit(target).path, path) and (secure or not needsSecurity)
+        )
 
 
-def _isOver(attributes: list[str]) -> bool:
+def _defaultPath(target: str) -> str:
+    # RFC 6265 section 5.1.4.
+    return urlsplit(target).path.rpartition("/")[0] or "/"
+
+
+def _matchesPath(path: str, cookiePath: str) -> bool:
+    # RFC 6265 section 5.1.4.
+    return path == cookiePath or path.startswith(cookiePath if cookiePath.endswith("/") else cookiePath + "/")
+
+
+def _isOver(values: Mapping[str, str]) -> bool:
     """Whether a cookie's attributes say that it has expired: Max-Age goes before Expires (RFC 6265 section
     5.3)."""
-    values = {
-        name.strip().lower(): value.strip() for name, _, value in (a.partition("=") for a in attributes)
-    }
     try:
         if "max-age" in values:
             return int(values["max-age"]) <= 0

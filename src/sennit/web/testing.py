@@ -5,7 +5,7 @@
     assert response.code == 402
 
 `TestClient` is for plain tests and has an event loop of its own; `AsyncTestClient` is for tests that run in
-one.
+one. `DummyRequest` is a request for tests of single resources, without a site.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+from sennit.web._dummyrequest import DummyRequest
 from sennit.web._requestbodies import Body, RequestContent, encodeBody
 from sennit.web._responses import BrokenResponse, Head, ResponseReader
 from sennit.web._testconnection import Connection, CookieJar, redirection, requestHead, toFields
 from sennit.web.http_headers import Headers
 
-__all__ = ["AsyncTestClient", "BrokenResponse", "Response", "StreamedResponse", "TestClient"]
+__all__ = ["AsyncTestClient", "BrokenResponse", "DummyRequest", "Response", "StreamedResponse", "TestClient"]
 
 _T = TypeVar("_T")
 
@@ -27,7 +28,7 @@ HeaderInput = (
     Mapping[str, str | bytes | Sequence[str | bytes]] | Sequence[tuple[str | bytes, str | bytes]] | Headers
 )
 
-_MAX_REDIRECTS = 10
+_REDIRECTS = 10
 
 
 class Response:
@@ -104,7 +105,9 @@ class AsyncTestClient:
 
     `headers` are sent with every request; `peer` and `host` are the two ends of the connection, (ip, port) or
     the path of a UNIX socket; `secure` makes it look like TLS; `version` is "1.1" or "1.0"; `timeout` is how
-    many seconds to wait for the server's next bytes before TimeoutError.
+    many seconds to wait for the server's next bytes before TimeoutError; `maxRedirects` is how many are
+    followed, if they are, before BrokenResponse. `cookies` are those to be sent, a dict of names to values
+    that also knows, of the ones that came with responses, where they are to be sent to.
     """
 
     __test__ = False
@@ -119,11 +122,13 @@ class AsyncTestClient:
         secure: bool = False,
         version: str = "1.1",
         timeout: float = 10.0,
+        maxRedirects: int = _REDIRECTS,
     ) -> None:
         self.site = site
         self.headers = toFields(headers)
         self.cookies = CookieJar()
         self.timeout = timeout
+        self.maxRedirects = maxRedirects
         self._ends = (peer, host, secure)
         self._version = version
         self._idle: list[Connection] = []
@@ -144,15 +149,16 @@ class AsyncTestClient:
 
         `body` is bytes, str, or a (sync or async) iterable of them, which is sent chunked, piece by piece.
         `json` is sent as JSON; `form` as an urlencoded form, or with `files` as a multipart one. `files` maps
-        names of fields to bytes, or to (file name, bytes) or (file name, bytes, media type). Raises
-        BrokenResponse for what is no response.
+        names of fields to files: bytes, open binary files, or (file name, one of these) with the media type
+        as a third, if there is one; or a list of several of these. Raises BrokenResponse for what is no
+        response.
         """
         content = encodeBody(body, json, form, files)
         response = await self._exchange(method, target, toFields(headers), content)
         history: list[Response] = []
         while followRedirects and (step := redirection(response, method)) is not None:
-            if len(history) >= _MAX_REDIRECTS:
-                raise BrokenResponse(f"more than {_MAX_REDIRECTS} redirects: {response.target}")
+            if len(history) >= self.maxRedirects:
+                raise BrokenResponse(f"more than {self.maxRedirects} redirects: {response.target}")
             history.append(response)
             method, target, keepsBody = step
             content = content if keepsBody else RequestContent()
@@ -190,15 +196,24 @@ class AsyncTestClient:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, target: str, *, headers: HeaderInput = (), body: Body = None
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: HeaderInput = (),
+        body: Body = None,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[StreamedResponse]:
         """Send a request and wait for the head of the response; what of the body is not read by the end of
-        the `async with` block is given up by going away."""
+        the `async with` block is given up by going away. Options as of `request`."""
         connection = self._connect()
         try:
-            reader = await self._send(connection, method, target, toFields(headers), encodeBody(body))
+            content = encodeBody(body, json, form, files)
+            reader = await self._send(connection, method, target, toFields(headers), content)
             head = await connection.waitForHead(reader)
-            self.cookies.learn(head.headers)
+            self.cookies.learn(head.headers, target)
             yield StreamedResponse(target, connection, reader, head)
         finally:
             connection.disconnect()
@@ -237,7 +252,7 @@ class AsyncTestClient:
             self._idle.append(connection)
         else:
             connection.disconnect()
-        self.cookies.learn(head.headers)
+        self.cookies.learn(head.headers, target)
         return Response(target, reader, head, b"".join(pieces))
 
     async def _send(
@@ -248,7 +263,8 @@ class AsyncTestClient:
         headers: list[tuple[bytes, bytes]],
         content: RequestContent,
     ) -> ResponseReader:
-        fields = [*self.cookies.fields(), *content.fields, *self.headers, *headers]
+        cookies = self.cookies.fields(target, secure=bool(self._ends[2]))
+        fields = [*cookies, *content.fields, *self.headers, *headers]
         reader = ResponseReader(method.encode("ascii"))
         await connection.send(requestHead(method, target, self._version, fields), content, reader)
         return reader

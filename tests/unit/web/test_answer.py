@@ -112,3 +112,8 @@ def test_value_stays_one_line() -> None:
     response = answered(lambda request: Answer(200, [("X-Note", "a\r\nX-Evil: b")], b""))
     assert response.header("X-Evil") is None
     assert "X-Evil: b" in (response.header("X-Note") or "")
+
+
+def test_answer_tells_what_it_is_made_of() -> None:
+    assert PAID.fields == [(b"Content-Type", b"text/plain"), (b"X-Note", b"1"), (b"X-Note", b"2")]
+    assert (PAID.code, PAID.body) == (402, b"pay")

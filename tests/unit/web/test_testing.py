@@ -1,6 +1,9 @@
 """The test clients, and the reader of responses that they use."""
 
 import asyncio
+import io
+import os
+import tempfile
 from typing import Any
 
 import pytest
@@ -326,3 +329,110 @@ class TestLoops:
             client.get("/")
             client.wait(0.03)
         assert done == [True]
+
+
+class TestUploads:
+    def test_files_of_all_kinds(self) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+            file.write(b"of a file")
+            file.seek(0)
+
+            def render(request: Any) -> str:
+                return repr(
+                    [
+                        (name, one.filename, one.contentType, one.read())
+                        for name, several in request.files.items()
+                        for one in several
+                    ]
+                )
+
+            files = {
+                "a": b"bytes",
+                "b": ("b.txt", "text", "text/plain"),
+                "c": file,
+                "d": [("1", b"one"), ("2", io.BytesIO(b"two"))],
+            }
+            with clientOf(render) as client:
+                text = client.post("/", form={"x": "y"}, files=files).text
+            assert text == repr(
+                [
+                    ("a", "a", "application/octet-stream", b"bytes"),
+                    ("b", "b.txt", "text/plain", b"text"),
+                    ("c", os.path.basename(file.name), "application/octet-stream", b"of a file"),
+                    ("d", "1", "application/octet-stream", b"one"),
+                    ("d", "2", "application/octet-stream", b"two"),
+                ]
+            )
+
+    def test_stream_takes_bodies_too(self) -> None:
+        with (
+            clientOf(lambda request: request.getArg("a")) as client,
+            client.stream("POST", "/", form={"a": "b"}) as response,
+        ):
+            assert response.read() == b"b"
+
+
+class TestCookiePlaces:
+    @pytest.mark.parametrize(
+        ("attributes", "target", "sent"),
+        [
+            ({"path": "/a"}, "/a", True),
+            ({"path": "/a"}, "/a/b?c", True),
+            ({"path": "/a"}, "/ab", False),
+            ({"path": "/a"}, "/", False),
+            ({"path": "/"}, "/x", True),
+            ({}, "/set/y", True),
+            ({}, "/x", False),
+            ({"secure": True, "path": "/"}, "/x", False),
+        ],
+    )
+    def test_cookie_goes_to_its_path(self, attributes: Any, target: str, sent: bool) -> None:
+        def render(request: Any) -> Any:
+            if request.path == b"/set/x":
+                request.addCookie("k", "v", **attributes)
+            return repr(request.getCookie("k"))
+
+        with clientOf(render) as client:
+            client.get("/set/x")
+            assert client.cookies == {"k": "v"}
+            assert client.get(target).text == repr(b"v" if sent else None)
+
+    def test_secure_cookie_goes_over_tls(self) -> None:
+        def render(request: Any) -> Any:
+            request.addCookie("k", "v", secure=True)
+            return repr(request.getCookie("k"))
+
+        with clientOf(render, secure=True) as client:
+            assert [client.get("/").text for _ in range(2)] == ["None", "b'v'"]
+
+    def test_cookie_of_a_test_goes_everywhere(self) -> None:
+        def render(request: Any) -> Any:
+            request.addCookie("k", "site", path="/a")
+            return repr(request.getCookie("k"))
+
+        with clientOf(render) as client:
+            client.get("/")
+            client.cookies["k"] = "test"
+            assert client.get("/b").text == repr(b"test")
+
+    def test_cookie_ends(self) -> None:
+        def render(request: Any) -> Any:
+            request.addCookie("k", "v", max_age=0 if request.uri == b"/end" else 60)
+            return b""
+
+        with clientOf(render) as client:
+            client.get("/")
+            assert client.cookies == {"k": "v"}
+            client.get("/end")
+            assert client.cookies == {}
+
+
+def test_redirects_have_a_limit() -> None:
+    def render(request: Any) -> bytes:
+        request.redirect(b"/" + b"%d" % (int(request.path[1:]) + 1))
+        return b""
+
+    with clientOf(render, maxRedirects=3) as client:
+        assert client.get("/1").history == []
+        with pytest.raises(BrokenResponse, match="more than 3 redirects"):
+            client.get("/1", followRedirects=True)
