@@ -177,3 +177,18 @@ def test_session_endings(start: Start) -> None:
     base, process = start("session_endings")
     assert httpx.get(f"{base}/logger").status_code == 200
     process.wait_for_output("has expired.")
+
+
+def test_structured_logging(start: Start) -> None:
+    base, process = start("structured_logging")
+    assert httpx.get(f"{base}/pear").text == "done"
+    output = process.wait_for_output("#info] printed")
+    assert re.search(r"\d\d\+\d{4} \[__main__\.Shop#info\] Ada was asked for b'/pear'\n", output)
+    assert "[__main__.Shop#critical] no price\n\tTraceback" in output
+    assert "not shown" not in output
+
+
+def test_modules_are_at_their_places(tmp_path: Path) -> None:
+    with Process(*SENNIT_RUN, str(PROGRAMS / "imports.py"), directory=tmp_path) as process:
+        assert process.wait() == 0, process.output()
+        assert process.output() == "all of them\n"
