@@ -12,21 +12,19 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from sennit.web._dummyrequest import DummyRequest
+from sennit.web._factory import HTTPFactory
 from sennit.web._requestbodies import Body, RequestContent, encodeBody
 from sennit.web._responses import BrokenResponse, Head, ResponseReader
 from sennit.web._testconnection import Connection, CookieJar, redirection, requestHead, toFields
+from sennit.web._testoptions import BodyOptions, ClientOptions, End, File, HeaderInput, RequestOptions
 from sennit.web.http_headers import Headers
 
 __all__ = ["AsyncTestClient", "BrokenResponse", "DummyRequest", "Response", "StreamedResponse", "TestClient"]
 
 _T = TypeVar("_T")
-
-HeaderInput = (
-    Mapping[str, str | bytes | Sequence[str | bytes]] | Sequence[tuple[str | bytes, str | bytes]] | Headers
-)
 
 _REDIRECTS = 10
 
@@ -114,11 +112,11 @@ class AsyncTestClient:
 
     def __init__(
         self,
-        site: Any,
+        site: HTTPFactory,
         *,
         headers: HeaderInput = (),
-        peer: Any = ("127.0.0.1", 50000),
-        host: Any = ("127.0.0.1", 80),
+        peer: End = ("127.0.0.1", 50000),
+        host: End = ("127.0.0.1", 80),
         secure: bool = False,
         version: str = "1.1",
         timeout: float = 10.0,
@@ -142,7 +140,7 @@ class AsyncTestClient:
         body: Body = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
-        files: Mapping[str, Any] | None = None,
+        files: Mapping[str, File | Sequence[File]] | None = None,
         followRedirects: bool = False,
     ) -> Response:
         """Send a request and wait for the whole response.
@@ -166,31 +164,31 @@ class AsyncTestClient:
         response.history = history
         return response
 
-    async def get(self, target: str, **options: Any) -> Response:
+    async def get(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a GET request; options as of `request`."""
         return await self.request("GET", target, **options)
 
-    async def head(self, target: str, **options: Any) -> Response:
+    async def head(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a HEAD request."""
         return await self.request("HEAD", target, **options)
 
-    async def post(self, target: str, **options: Any) -> Response:
+    async def post(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a POST request."""
         return await self.request("POST", target, **options)
 
-    async def put(self, target: str, **options: Any) -> Response:
+    async def put(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a PUT request."""
         return await self.request("PUT", target, **options)
 
-    async def patch(self, target: str, **options: Any) -> Response:
+    async def patch(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a PATCH request."""
         return await self.request("PATCH", target, **options)
 
-    async def delete(self, target: str, **options: Any) -> Response:
+    async def delete(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a DELETE request."""
         return await self.request("DELETE", target, **options)
 
-    async def options(self, target: str, **options: Any) -> Response:
+    async def options(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send an OPTIONS request."""
         return await self.request("OPTIONS", target, **options)
 
@@ -204,7 +202,7 @@ class AsyncTestClient:
         body: Body = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
-        files: Mapping[str, Any] | None = None,
+        files: Mapping[str, File | Sequence[File]] | None = None,
     ) -> AsyncIterator[StreamedResponse]:
         """Send a request and wait for the head of the response; what of the body is not read by the end of
         the `async with` block is given up by going away. Options as of `request`."""
@@ -313,13 +311,13 @@ class TestClient:
 
     __test__ = False
 
-    def __init__(self, site: Any, **options: Any) -> None:
+    def __init__(self, site: HTTPFactory, **options: Unpack[ClientOptions]) -> None:
         self._client = AsyncTestClient(site, **options)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closeLoop: Callable[[], object] | None = None
 
     @property
-    def site(self) -> Any:
+    def site(self) -> HTTPFactory:
         """The site that is asked."""
         return self._client.site
 
@@ -328,46 +326,46 @@ class TestClient:
         """Names to values of the cookies that are sent, a dict."""
         return self._client.cookies
 
-    def request(self, method: str, target: str, **options: Any) -> Response:
+    def request(self, method: str, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a request and wait for the whole response; see `AsyncTestClient.request`."""
         return self._run(self._client.request(method, target, **options))
 
-    def get(self, target: str, **options: Any) -> Response:
+    def get(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a GET request; options as of `request`."""
         return self.request("GET", target, **options)
 
-    def head(self, target: str, **options: Any) -> Response:
+    def head(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a HEAD request."""
         return self.request("HEAD", target, **options)
 
-    def post(self, target: str, **options: Any) -> Response:
+    def post(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a POST request."""
         return self.request("POST", target, **options)
 
-    def put(self, target: str, **options: Any) -> Response:
+    def put(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a PUT request."""
         return self.request("PUT", target, **options)
 
-    def patch(self, target: str, **options: Any) -> Response:
+    def patch(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a PATCH request."""
         return self.request("PATCH", target, **options)
 
-    def delete(self, target: str, **options: Any) -> Response:
+    def delete(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send a DELETE request."""
         return self.request("DELETE", target, **options)
 
-    def options(self, target: str, **options: Any) -> Response:
+    def options(self, target: str, **options: Unpack[RequestOptions]) -> Response:
         """Send an OPTIONS request."""
         return self.request("OPTIONS", target, **options)
 
     def stream(
-        self, method: str, target: str, **options: Any
+        self, method: str, target: str, **options: Unpack[BodyOptions]
     ) -> AbstractContextManager[SyncStreamedResponse]:
         """Send a request and wait for the head of the response; see `AsyncTestClient.stream`."""
         return self._stream(method, target, options)
 
     @contextmanager
-    def _stream(self, method: str, target: str, options: dict[str, Any]) -> Iterator[SyncStreamedResponse]:
+    def _stream(self, method: str, target: str, options: BodyOptions) -> Iterator[SyncStreamedResponse]:
         streaming = self._client.stream(method, target, **options)
         response = self._run(streaming.__aenter__())
         try:
