@@ -42,7 +42,7 @@ class GlobalLogPublisher(LogPublisher):
     def __call__(self, event: LogEvent) -> None:
         """Take one event."""
         level = event.get("log_level", LogLevel.info)
-        if not log.keepsEarly() and not log.logger.isEnabledFor(level.value):
+        if not log.keepsEarly(level.value) and not log.logger.isEnabledFor(level.value):
             return
         log.publish(_toOld(event), level.value, str(event.get("log_namespace") or "sennit"))
 

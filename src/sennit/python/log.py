@@ -78,7 +78,7 @@ def _log(event: EventDict) -> None:
 
 def publish(event: EventDict, level: int, name: str) -> None:
     """Log an event as a record of `level`, which says that it comes from the logger `name`."""
-    if not _started:
+    if keepsEarly(level):
         _early.append(_asText(event))
     if not logger.isEnabledFor(level):
         return
@@ -107,9 +107,10 @@ def _asText(event: EventDict) -> EventDict:
     return {**texts, "message": (textFromEventDict(event),), "failure": None}
 
 
-def keepsEarly() -> bool:
-    """Whether events are still kept for observers to come."""
-    return not _started
+def keepsEarly(level: int) -> bool:
+    """Whether events of a level are still kept for observers to come: many programs never have one, and what
+    is for debugging must not cost them anything."""
+    return not _started and level >= logging.INFO
 
 
 def takeEarly() -> list[EventDict]:

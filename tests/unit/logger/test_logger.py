@@ -215,6 +215,13 @@ def test_early_events_are_replayed_when_logging_begins() -> None:
     assert lines[-1].endswith("[shop#info] late")
 
 
+def test_events_for_debugging_are_not_kept() -> None:
+    Logger("shop").debug("{no} fields")
+    file = io.StringIO()
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(file)], redirectStandardIO=False)
+    assert file.getvalue() == ""
+
+
 def test_buffer_may_be_discarded() -> None:
     Logger("shop").info("early")
     file = io.StringIO()
