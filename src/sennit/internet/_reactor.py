@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from sennit.internet._calls import startTask
 from sennit.internet._loops import runningLoop, stateOf
+from sennit.internet._processes import ReactorProcesses
 from sennit.internet._reactor_parts import ReactorPorts, ReactorThreads, ReactorTime
 from sennit.internet._triggers import SystemEvents, TriggerID
 from sennit.internet.defer import Deferred
@@ -27,7 +28,7 @@ _POOL_GRACE = 10.0
 
 
 @implementer(IReactorCore)
-class Reactor(ReactorTime, ReactorThreads, ReactorPorts):
+class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorProcesses):
     """Serves events. `from sennit.internet import reactor` gives the one of the process."""
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from sennit.internet._processes import reasonOf
 from sennit.web._lifecycle import drained
 from sennit.web._parsing import unquote
 from sennit.web._wsgienviron import environOf
@@ -132,7 +133,7 @@ async def exchange(
             raise trouble
         protocol.outConnectionLost()
         await listening
-        protocol.processEnded(await process.wait())
+        protocol.processEnded(reasonOf(await process.wait()))
     finally:
         feeding.cancel()
         listening.cancel()

@@ -231,10 +231,11 @@ class CGIProcessProtocol(ProcessProtocol):
             log.msg(f"{self._name}: {line.decode('utf-8', 'backslashreplace')}", system="cgi", isError=1)
 
     def processEnded(self, reason: Any) -> None:
-        """Log how the program has ended, unless it is with status 0. `reason` is the status, negative for a
-        signal."""
+        """Log how the program has ended, unless it is with status 0: `reason` is a Failure of ProcessDone or
+        ProcessTerminated."""
         if self._errorLine:
             self.errReceived(b"\n")
-        if reason != 0:
-            how = f"signal {-reason}" if reason < 0 else f"status {reason}"
+        ended = reason.value
+        if ended.exitCode != 0:
+            how = f"status {ended.exitCode}" if ended.signal is None else f"signal {ended.signal}"
             log.msg(f"{self._name} ended with {how}", system="cgi", isError=1)
