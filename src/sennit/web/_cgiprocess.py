@@ -122,6 +122,8 @@ async def exchange(
         # A NUL, which only a percent-encoded path or query can have brought in.
         raise Error(BAD_REQUEST) from None
     feeding = asyncio.ensure_future(_feed(process, body))
+    # Whoever is interested in its exception asks for it; else it must not be logged as forgotten.
+    feeding.add_done_callback(lambda fed: fed.cancelled() or fed.exception())
     listening = asyncio.ensure_future(_listen(process, protocol))
     try:
         assert process.stdout is not None

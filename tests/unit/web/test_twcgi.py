@@ -1,6 +1,7 @@
 """CGI programs: what they are told, what becomes of what they print, how they end."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -246,6 +247,26 @@ class TestBody:
 
         answer = asyncio.run(asyncio.wait_for(send(), 10))
         assert answer.endswith(b"\r\n\r\ndef")
+
+    def test_client_that_leaves_while_it_sends_ends_the_program(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        script(tmp_path, "echo $$ > pid; exec cat")
+        pid = tmp_path / "pid"
+
+        async def send() -> None:
+            async with Site(CGIDirectory(tmp_path)).start() as port:
+                _, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+                writer.write(b"PUT /a.cgi HTTP/1.0\r\nContent-Length: 6\r\n\r\nabc")
+                while not (pid.exists() and pid.read_text()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                writer.close()
+                while Path(f"/proc/{pid.read_text().strip()}").exists():  # noqa: ASYNC110, ASYNC240
+                    await asyncio.sleep(0.01)
+
+        asyncio.run(asyncio.wait_for(send(), 10))
+        gc.collect()
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
     def test_body_that_is_not_read_does_no_harm(self, tmp_path: Path, client: TestClient) -> None:
         printing(tmp_path, b"X: y\n\nhello")
