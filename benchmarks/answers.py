@@ -1,6 +1,8 @@
 """A small HTTP/1.1 client that keeps an answer's raw bytes: to check servers, and to copy Sennit's answer."""
 
+import gzip
 import socket
+import zlib
 from dataclasses import dataclass
 
 from benchmarks.scenarios import Scenario
@@ -113,7 +115,19 @@ def verify(answer: Answer, scenario: Scenario) -> None:
     if scenario.body is None:
         if not answer.body:
             raise WrongAnswer("an empty body")
+    elif scenario.coding:
+        if answer.body == scenario.body:
+            raise WrongAnswer(f"a body that is not coded with {scenario.coding}")
+        if _decoded(answer.body) != scenario.body:
+            raise WrongAnswer("a coded body that is not the one expected")
     elif answer.body != scenario.body:
         raise WrongAnswer(
             f"a body of {len(answer.body)} bytes that differs from the {len(scenario.body)} expected"
         )
+
+
+def _decoded(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        raise WrongAnswer("a body that is no gzip") from None

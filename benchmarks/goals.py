@@ -61,6 +61,11 @@ def judge(findings: Findings) -> list[Verdict]:
             )
             for key, bound in OF_NGINX.items()
         ),
+        _at_most(
+            "gzip64k-64: CPU per request of nginx's",
+            1.20,
+            _of(findings, "gzip64k-64", NGINX, "cpu_us_per_request"),
+        ),
         _at_most("buy-64: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings)),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
         _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),

@@ -92,7 +92,8 @@ def run_own(port: int, scenario: Scenario, effort: Effort, cpu: Callable[[], flo
     """Load with `native/load.c`; `cpu` reads the server's CPU clock before and after the measured part."""
     request = BUILD / f"request-{scenario.name}"
     request.write_bytes(scenario.request(port))
-    body = -1 if scenario.body is None else len(scenario.body)
+    # How long a coded body is, is the server's business.
+    body = -1 if scenario.body is None or scenario.coding else len(scenario.body)
     numbers = (effort.connections, effort.warmup, effort.seconds, effort.requests, scenario.status, body)
     command = [str(native.build("load")), str(port), str(request), *map(str, numbers)]
     with subprocess.Popen(

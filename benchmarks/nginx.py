@@ -10,6 +10,14 @@ from benchmarks.files import FOLDER
 from benchmarks.paths import BUILD
 
 LOCATIONS: dict[str, str] = {
+    # The level of Sennit's GzipEncoderFactory; nginx's own default is 1.
+    "gzip": f"""location /gzip/ {{
+            alias {FOLDER}/;
+            types {{ application/json json; }}
+            gzip on;
+            gzip_types application/json;
+            gzip_comp_level 6;
+        }}""",
     "static": f"location /static/ {{ alias {FOLDER}/; }}",
 }
 """What nginx does for each program of the scenarios: the inside of its `server` block."""

@@ -1,5 +1,6 @@
 """What is asked of the servers, and what they must answer."""
 
+import gzip
 from dataclasses import dataclass
 
 from benchmarks import files
@@ -14,7 +15,8 @@ class Scenario:
     """One kind of request under load.
 
     `program` names what the server runs (see `programs/`); `body` is the answer's body, None for any but an
-    empty one; `generator` is the load generator that can drive it faster than a server answers.
+    empty one; `coding` the content coding that the client accepts, in which it then comes; `generator` is the
+    load generator that can drive it faster than a server answers.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Scenario:
     connections: tuple[int, ...] = (64,)
     request_body: bytes = b""
     generator: str = WRK
+    coding: str = ""
 
     @property
     def method(self) -> str:
@@ -35,6 +38,8 @@ class Scenario:
     def request(self, port: int) -> bytes:
         """Return the bytes of one request, the same fields that wrk sends."""
         head = f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        if self.coding:
+            head += f"Accept-Encoding: {self.coding}\r\n"
         if self.request_body:
             head += f"Content-Length: {len(self.request_body)}\r\n"
         return f"{head}\r\n".encode() + self.request_body
@@ -50,6 +55,8 @@ class Scenario:
             chunks = b"".join(b"%x\r\n%b\r\n" % (CHUNK_BYTES, chunk) for chunk in CHUNKS)
             return f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks + b"0\r\n\r\n"
         body = self.body if self.body is not None else b"<html><body>404</body></html>".ljust(200)
+        if self.coding:
+            body = gzip.compress(body)
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -101,6 +108,16 @@ LOADS: tuple[Scenario, ...] = (
         200,
         files.content("1m.html"),
         generator=HEAVY,
+    ),
+    Scenario(
+        "gzip64k",
+        "64 KiB of JSON, compressed with gzip",
+        "gzip",
+        f"/gzip/{files.DOCUMENT}",
+        200,
+        files.document(),
+        generator=HEAVY,
+        coding="gzip",
     ),
 )
 """Scenarios measured as requests per second, in the order they are run."""

@@ -30,6 +30,7 @@ _ASYNC = _SYNC | {"nowait", "sleep0"}
 _UP = frozenset({"upload"})
 _DOWN = frozenset({"download"})
 _STATIC = frozenset({"static"})
+_GZIP = frozenset({"gzip"})
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ SERVERS: tuple[Server, ...] = (
         SENNIT,
         "Resource",
         ("{programs}/sennit_{program}.py", "{port}"),
-        _ASYNC | _UP | _DOWN | _STATIC,
+        _ASYNC | _UP | _DOWN | _STATIC | _GZIP,
         ("sennit",),
     ),
-    Server(NGINX, "C, sendfile", (), _STATIC),
+    Server(NGINX, "C, sendfile", (), _STATIC | _GZIP),
     Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
     Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
     Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC, ("fastpysgi",)),
@@ -241,7 +242,7 @@ class Launcher:
             program_file = native.build("limit")
             answer.write_bytes(self._answers.get(scenario.name) or scenario.typical_answer())
             return [str(program_file), str(port), str(answer), str(len(scenario.request_body))]
-        if scenario.program == "static":
+        if scenario.program in _STATIC | _GZIP:
             files.prepare()
         if server.name == NGINX:
             binary = nginx.find()

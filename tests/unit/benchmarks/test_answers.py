@@ -1,5 +1,7 @@
 """The client that checks every server before it is measured."""
 
+import gzip
+
 import pytest
 
 from benchmarks.answers import Answer, Incomplete, WrongAnswer, parse, verify
@@ -33,6 +35,16 @@ def test_body_without_length_ends_with_the_connection() -> None:
     with pytest.raises(Incomplete):
         parse(UNTIL_CLOSE)
     assert parse(UNTIL_CLOSE, at_end=True).body == b"all of it"
+
+
+def test_coded_answer_is_compared_after_decoding() -> None:
+    scenario = by_name("gzip64k")
+    assert b"Accept-Encoding: gzip\r\n" in scenario.request(80)
+    body = scenario.body or b""
+    verify(Answer(200, gzip.compress(body), b""), scenario)
+    for wrong in (body, gzip.compress(body[:-1]), gzip.compress(body)[:-1], b"other"):
+        with pytest.raises(WrongAnswer):
+            verify(Answer(200, wrong, b""), scenario)
 
 
 def test_what_is_not_http_is_refused() -> None:

@@ -62,3 +62,9 @@ def test_files_are_judged_by_nginx_and_by_the_best_python_peer() -> None:
     )
     assert not found["static64k-64: requests/s of nginx's"].reached
     assert found["static1k-64: requests/s of the best peer's"].found == 84 / 79
+
+
+def test_compression_is_judged_by_what_nginx_spends_on_it() -> None:
+    found = verdicts(table("gzip64k", nginx=(100, 1, 50), sennit=(100, 1, 61)))
+    assert found["gzip64k-64: CPU per request of nginx's"].found == 61 / 50
+    assert not found["gzip64k-64: CPU per request of nginx's"].reached
