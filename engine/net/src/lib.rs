@@ -9,6 +9,7 @@
 //! `polling` crate behind the same types.
 
 mod addr;
+mod connect;
 mod file_span;
 mod listener;
 mod out_queue;
@@ -21,6 +22,7 @@ mod wheel;
 mod testing;
 
 pub use addr::PeerAddr;
+pub use connect::Connecting;
 pub use file_span::FileSpan;
 pub use listener::Listener;
 pub use out_queue::{Flushed, OutQueue, COPY_BELOW, FLUSH_LIMIT, SPARE_LIMIT};

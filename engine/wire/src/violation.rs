@@ -87,10 +87,23 @@ pub enum Violation {
 
     /// The peer ended its half within a request.
     Truncated,
+
+    // An upstream's answers (RFC 9112 section 4).
+    /// The status line is not `HTTP/1.x code reason`.
+    StatusLineMalformed,
+    /// The status line is longer than `Limits::request_line`.
+    StatusLineTooLong,
+    /// Interim responses without end.
+    TooManyInterim,
+    /// Bytes that no request has asked for.
+    AnswerUnasked,
+    /// The upstream closed the connection within its answer.
+    AnswerTruncated,
 }
 
 impl Violation {
-    /// The status code to answer with: 400, 413, 414, 431, 501 or 505.
+    /// The status code to answer with: 400, 413, 414, 431, 501 or 505; 502 for what only an upstream can do wrong.
+    /// Whatever else an upstream does wrong is a 502 to the client as well (RFC 9110 section 15.6.3).
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -102,6 +115,11 @@ impl Violation {
             // RFC 9112 section 6.1: an unknown transfer coding is a 501.
             Violation::CodingUnknown => 501,
             Violation::VersionUnsupported => 505,
+            Violation::StatusLineMalformed
+            | Violation::StatusLineTooLong
+            | Violation::TooManyInterim
+            | Violation::AnswerUnasked
+            | Violation::AnswerTruncated => 502,
             _ => 400,
         }
     }
@@ -147,6 +165,11 @@ impl Violation {
             Violation::TrailerMalformed => "malformed trailer",
             Violation::TrailersTooLarge => "the trailers are too large",
             Violation::Truncated => "the request ended early",
+            Violation::StatusLineMalformed => "the status line is malformed",
+            Violation::StatusLineTooLong => "the status line is too long",
+            Violation::TooManyInterim => "too many interim responses",
+            Violation::AnswerUnasked => "an answer that nobody asked for",
+            Violation::AnswerTruncated => "the answer ended early",
         }
     }
 }
@@ -187,6 +210,8 @@ mod tests {
             (Violation::TrailersTooLarge, 431),
             (Violation::CodingUnknown, 501),
             (Violation::VersionUnsupported, 505),
+            (Violation::StatusLineMalformed, 502),
+            (Violation::AnswerTruncated, 502),
         ] {
             assert_eq!(violation.status(), status);
         }

@@ -51,6 +51,9 @@ pub(crate) struct ChunkDecoder {
     announced: u64,
     trailer_bytes: usize,
     trailer_count: usize,
+    /// The trailer section so far, where it is wanted; boxed since it seldom is.
+    #[allow(clippy::box_collection)]
+    trailers: Option<Box<Vec<u8>>>,
 }
 
 impl ChunkDecoder {
@@ -63,7 +66,21 @@ impl ChunkDecoder {
             announced: 0,
             trailer_bytes: 0,
             trailer_count: 0,
+            trailers: None,
         }
+    }
+
+    /// A decoder that keeps the trailer fields for [`Self::take_trailers`].
+    pub(crate) fn keeping_trailers() -> Self {
+        ChunkDecoder {
+            trailers: Some(Box::default()),
+            ..Self::new()
+        }
+    }
+
+    /// The lines of the trailer section, each with its CRLF.
+    pub(crate) fn take_trailers(&mut self) -> Vec<u8> {
+        self.trailers.take().map_or_else(Vec::new, |lines| *lines)
     }
 
     /// Takes framing bytes off `input` up to the next piece of data. Gives how many bytes are consumed, the piece
@@ -171,8 +188,8 @@ impl ChunkDecoder {
         }
     }
 
-    /// Takes one byte of the trailer section: checked as fields are, counted, and dropped (RFC 9112 section 7.1.2),
-    /// since fields that come after the body can't be trusted to mean what they would mean before it.
+    /// Takes one byte of the trailer section: checked as fields are and counted. A request's is dropped (RFC 9112 section
+    /// 7.1.2), since fields that come after the body can't be trusted to mean what they would mean before it.
     fn trailer(&mut self, byte: u8, limits: &Limits) -> Result<Expected, Violation> {
         if self.expected == Expected::LineStart {
             if byte == b'\r' {
@@ -183,6 +200,9 @@ impl ChunkDecoder {
         self.trailer_bytes += 1;
         if self.trailer_bytes > limits.trailer_bytes || self.trailer_count > limits.header_count {
             return Err(Violation::TrailersTooLarge);
+        }
+        if let Some(lines) = &mut self.trailers {
+            lines.push(byte);
         }
         match (self.expected, byte) {
             (Expected::FieldLf, b'\n') => Ok(Expected::LineStart),

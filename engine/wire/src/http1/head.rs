@@ -35,27 +35,27 @@ pub enum Framing {
 
 /// Where a field stands in the head's bytes.
 #[derive(Clone, Copy, Debug)]
-struct FieldSpan {
-    name_start: u32,
-    name_len: u32,
-    value_start: u32,
-    value_len: u32,
+pub(super) struct FieldSpan {
+    pub(super) name_start: u32,
+    pub(super) name_len: u32,
+    pub(super) value_start: u32,
+    pub(super) value_len: u32,
 }
 
 impl FieldSpan {
     /// Bytes of a span as it is kept behind a head's bytes.
-    const PACKED: usize = 16;
+    pub(super) const PACKED: usize = 16;
 
     /// One number of all four, so that packing is a single store.
     #[inline]
-    fn pack(self) -> [u8; Self::PACKED] {
+    pub(super) fn pack(self) -> [u8; Self::PACKED] {
         let names = u64::from(self.name_start) | u64::from(self.name_len) << 32;
         let values = u64::from(self.value_start) | u64::from(self.value_len) << 32;
         (u128::from(names) | u128::from(values) << 64).to_ne_bytes()
     }
 
     #[inline]
-    fn unpack(packed: &[u8]) -> Self {
+    pub(super) fn unpack(packed: &[u8]) -> Self {
         let number = packed
             .first_chunk()
             .map_or(0, |bytes| u128::from_ne_bytes(*bytes));
@@ -177,7 +177,7 @@ impl fmt::Debug for Head {
 }
 
 #[inline]
-fn span(bytes: &[u8], start: u32, len: u32) -> &[u8] {
+pub(super) fn span(bytes: &[u8], start: u32, len: u32) -> &[u8] {
     let start = start as usize;
     bytes.get(start..start + len as usize).unwrap_or_default()
 }
@@ -298,13 +298,13 @@ fn read_fields(
 
 /// Where `part`, a slice out of `whole`, begins in it.
 #[inline]
-fn position_in(whole: &[u8], part: &[u8]) -> u32 {
+pub(super) fn position_in(whole: &[u8], part: &[u8]) -> u32 {
     (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize) as u32
 }
 
 /// Skips the white space that was trimmed off a value's end.
 #[inline]
-fn end_of_line_content(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn end_of_line_content(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t') = bytes.get(at) {
         at += 1;
     }

@@ -1,6 +1,8 @@
-//! HTTP/1.0 and HTTP/1.1 as RFC 9112 has them: the request half ([`Receiver`]) and the response half ([`Responder`]).
+//! HTTP/1.0 and HTTP/1.1 as RFC 9112 has them: the request half ([`Receiver`]) and the response half ([`Responder`]) of a
+//! server, and in [`client`] those of a client.
 
 mod body;
+pub mod client;
 mod head;
 mod line;
 mod request;
