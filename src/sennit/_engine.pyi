@@ -22,9 +22,11 @@ __all__ = [
     "FileAnswer",
     "FileBody",
     "FileCache",
+    "Forward",
     "Headers",
     "Request",
     "Service",
+    "Upstream",
     "http_date",
     "is_token",
     "negotiate_coding",
@@ -358,12 +360,71 @@ class Request:
         """Traverse from the site's root and render: what `server.Request.process` does."""
     def render_stock(self, resource: object) -> None:
         """Render `resource` and do with the result what is to be done."""
+    @property
+    def unwalked_path(self) -> bytes:
+        """The part of the path, quoted and with its first slash, that was left to a resource that passes it
+        on to another server; b"" if none was.
+        """
+    def forward(self, forward: Forward) -> bool:
+        """Pass the request on and the answer back; the body is read as it comes if nothing has collected it.
+        An upstream's fault is answered by `_failed` with a 502 or 504. Returns whether that is done: not if
+        the response is gated, has an encoder, or the class a `write` or `finish` of its own. Raises
+        `sennit.web.error.Error` for a CONNECT (501).
+        """
     def start_task(
         self, coroutine: object, resource: object = None, cancel_on_disconnect: bool = True
     ) -> None:
         """Run a coroutine for this request, eagerly where Python can; its result goes to `respond`, its
         exception to `_failed`; it is cancelled when the client leaves.
         """
+
+@final
+class Upstream:
+    """A server that requests are passed on to, and the connections to it that are kept for the next request.
+
+    `label` is its name in the log. `address` is where it is, as the socket module has it (a path for a UNIX
+    socket); without one, `resolve(upstream)` is called when it must be found out, and calls `set_addresses`
+    or `not_found` sooner or later. `max_idle` connections are kept at rest, each for `idle_timeout` seconds;
+    there are at most `max_connections` at a time, and further requests wait for one. `connect_timeout` and
+    `read_timeout` (seconds without a byte, either way) end in a 504. None: no limit.
+    """
+
+    def __new__(
+        cls,
+        label: str,
+        address: _Address = None,
+        resolve: Callable[[Upstream], object] | None = None,
+        *,
+        max_idle: int = 64,
+        max_connections: int | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+        idle_timeout: float | None = None,
+    ) -> Self: ...
+    @property
+    def label(self) -> str: ...
+    def set_addresses(self, addresses: Iterable[_Address], time_to_live: float | None = None) -> None:
+        """Say where it is, in the order they are to be tried, for so many seconds."""
+    def not_found(self, reason: str) -> None:
+        """Say that its name has no address."""
+    @property
+    def connections(self) -> int:
+        """Connections that are open or being opened."""
+    @property
+    def idle(self) -> int:
+        """Those of them that no request uses."""
+    def close_idle(self) -> None: ...
+
+@final
+class Forward:
+    """How requests are passed on: to `upstream`, with targets that begin with `path` (str or bytes, quoted).
+
+    `host` is the value of Host, None for the client's own. `forwarding` says what the upstream is told of the
+    client: "replace" (ours in place of the client's X-Forwarded fields and Forwarded), "append" (ours behind
+    those) or "off".
+    """
+
+    def __new__(cls, upstream: Upstream, path: _Text, host: _Text | None, forwarding: str) -> Self: ...
 
 @final
 class Channel:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from .helpers.server import LiveSite, ServerProcess
+from .helpers.upstream import Upstream
 
 OpenSite = Callable[..., LiveSite]
+Proxied = Callable[..., LiveSite]
 StartServer = Callable[..., ServerProcess]
 
 
@@ -60,3 +62,21 @@ def own_server() -> Iterator[StartServer]:
     yield start
     for process in started:
         process.end()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A server that the test itself plays."""
+    with Upstream() as one:
+        yield one
+
+
+@pytest.fixture
+def proxied(open_site: OpenSite, upstream: Upstream) -> Proxied:
+    """Opens a site that passes everything on to the upstream."""
+
+    def open_one(limits: dict[str, Any] | None = None, **options: Any) -> LiveSite:
+        proxy = {"host": "127.0.0.1", "port": upstream.port, **options}
+        return open_site(limits, proxy=proxy)
+
+    return open_one

@@ -83,6 +83,11 @@ pub fn ticks() -> Ticks {
     tenths(COARSE).wrapping_sub(origin_ticks())
 }
 
+/// Whether `at` has come at `now`, both wrapping.
+pub fn has_come(at: Ticks, now: Ticks) -> bool {
+    now.wrapping_sub(at) < Ticks::MAX / 2
+}
+
 fn origin_ticks() -> Ticks {
     static BASE: OnceLock<Ticks> = OnceLock::new();
     *BASE.get_or_init(|| {

@@ -18,9 +18,10 @@ use crate::file_body::FileBody;
 use crate::kept_file::{self, FileAnswer, Look, Place};
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
 use crate::request::{output, Request, Standing, Walk};
-use crate::resources::{BodyWish, Known};
+use crate::resources::{BodyWish, Known, Renderer};
 use crate::service::Service;
 use crate::task;
+use crate::upstream;
 
 /// The value of `NOT_DONE_YET`.
 const NOT_DONE_YET: i64 = 1;
@@ -147,6 +148,16 @@ fn walk<'py>(
             .is_some_and(|known| known.stock_child && known.stock_miss)
         {
             current = service.missing(py);
+        } else if let (
+            Some(Known {
+                forwards_rest: true,
+                ..
+            }),
+            Some(walk),
+        ) = (&known, &walk)
+        {
+            request.get().passes_rest_from(py, walk.depth - 1);
+            return Ok(Found::Resource(current, None));
         } else {
             let keeps = keeps && known.as_ref().is_some_and(|known| known.keeps_files);
             if let Some((walk, before)) = walk.as_mut().zip(before).filter(|_| keeps) {
@@ -254,7 +265,10 @@ fn render_found<'py>(
     resource: &Bound<'py, PyAny>,
     mut place: Option<Place<'py>>,
 ) {
-    let done = call_render(conn.service.get(), request, resource, &mut place).and_then(|result| {
+    let done = call_render(conn, request, resource, &mut place).and_then(|result| {
+        let Some(result) = result else {
+            return Ok(());
+        };
         if let Some(place) = place {
             keep(&place, &result)?;
         }
@@ -265,29 +279,39 @@ fn render_found<'py>(
     }
 }
 
+/// What `resource` renders; nothing if the request is passed on to another server.
 fn call_render<'py>(
-    service: &Service,
+    conn: &Arc<Conn>,
     request: &Bound<'py, Request>,
     resource: &Bound<'py, PyAny>,
     place: &mut Option<Place<'py>>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = request.py();
-    let function = request.get().with_method(py, |method| {
+    let service = conn.service.get();
+    let renderer = request.get().with_method(py, |method| {
         service
             .profiles
-            .render_function(resource, method, service.stock(py))
+            .renderer(resource, method, service.stock(py))
     })?;
-    let Some((function, keeps_files)) = function else {
-        return resource.call_method1(intern!(py, "render"), (request,));
+    let (function, keeps_files) = match renderer {
+        Renderer::Function(function, keeps_files) => (function, keeps_files),
+        Renderer::Forward(forward) if upstream::start(conn, request, forward.get())? => {
+            return Ok(None);
+        }
+        Renderer::Forward(_) | Renderer::Unknown => {
+            return resource
+                .call_method1(intern!(py, "render"), (request,))
+                .map(Some);
+        }
     };
     if keeps_files && place.is_none() {
         match look(request, resource, None)? {
-            Look::Answer(answer) => return Ok(answer.into_bound(py).into_any()),
+            Look::Answer(answer) => return Ok(Some(answer.into_bound(py).into_any())),
             Look::Missing(found) => *place = Some(found),
             Look::Nowhere => {}
         }
     }
-    call_with_two(&function, resource, request.as_any())
+    call_with_two(&function, resource, request.as_any()).map(Some)
 }
 
 /// Look for a file's answer that was kept: of what the rest of the path leads to below `resource`, or of itself.

@@ -22,6 +22,7 @@ use crate::errors;
 use crate::service::Service;
 use crate::settings::{self, Ticks};
 use crate::turn;
+use crate::upstream::{Link, Pool};
 
 /// What a token of the poller stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Kind {
     Connection,
     /// A descriptor of the event loop's.
     Foreign,
+    /// A connection to an upstream.
+    Link,
 }
 
 /// Tokens: kind in two bits, then a generation, then the place in a slab (or the descriptor's number).
@@ -40,6 +43,7 @@ pub fn token(kind: Kind, generation: u32, index: usize) -> u64 {
         Kind::Listener => 1u64,
         Kind::Connection => 2,
         Kind::Foreign => 3,
+        Kind::Link => 0,
     };
     kind << 62 | u64::from(generation & 0x3fff_ffff) << 32 | (index as u64 & 0xffff_ffff)
 }
@@ -49,7 +53,8 @@ pub fn parts(token: u64) -> (Kind, usize) {
     let kind = match token >> 62 {
         1 => Kind::Listener,
         2 => Kind::Connection,
-        _ => Kind::Foreign,
+        3 => Kind::Foreign,
+        _ => Kind::Link,
     };
     let index = (token & 0xffff_ffff) as usize;
     (kind, index)
@@ -71,7 +76,9 @@ pub struct State {
     pub listeners: Slab<Arc<Listening>>,
     /// Its connections.
     pub conns: Slab<Arc<Conn>>,
-    /// Their deadlines.
+    /// Its connections to upstreams.
+    pub links: Slab<Arc<Link>>,
+    /// The deadlines of both.
     pub wheel: Wheel,
     /// Connections to look after at the end of the turn.
     pub ready: Vec<Arc<Conn>>,
@@ -174,6 +181,46 @@ impl Shared {
             .cloned()
     }
 
+    /// A new link of `pool`, without a socket yet.
+    pub fn add_link(&self, py: Python<'_>, pool: &Arc<Pool>) -> Arc<Link> {
+        let mut state = self.state.lock(py);
+        state.generation = state.generation.wrapping_add(1);
+        let generation = state.generation;
+        let entry = state.links.vacant_entry();
+        let token = token(Kind::Link, generation, entry.key());
+        let link = Arc::new(Link::new(Arc::clone(pool), token));
+        entry.insert(Arc::clone(&link));
+        link
+    }
+
+    /// The link that `token` stands for, if it still is.
+    pub fn link(&self, py: Python<'_>, token: u64) -> Option<Arc<Link>> {
+        let (_, index) = parts(token);
+        let state = self.state.lock(py);
+        let link = state.links.get(index);
+        link.filter(|link| link.token == token).cloned()
+    }
+
+    /// The links of one pool.
+    pub fn links_of(&self, py: Python<'_>, pool: &Pool) -> Vec<Arc<Link>> {
+        let state = self.state.lock(py);
+        let all = state.links.iter().map(|(_, link)| link);
+        all.filter(|link| link.is_of(pool)).cloned().collect()
+    }
+
+    /// A link is closed.
+    pub fn forget_link(&self, py: Python<'_>, token: u64) {
+        let (_, index) = parts(token);
+        let link = {
+            let mut state = self.state.lock(py);
+            match state.links.get(index) {
+                Some(link) if link.token == token => Some(state.links.remove(index)),
+                _ => None,
+            }
+        };
+        drop(link);
+    }
+
     /// Serve a connected socket.
     pub fn adopt(
         self: &Arc<Self>,
@@ -263,6 +310,13 @@ pub fn own_descriptor(fd: RawFd) -> PyResult<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+impl Engine {
+    /// What its connections know of it.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+}
+
 #[pymethods]
 impl Engine {
     #[new]
@@ -270,6 +324,7 @@ impl Engine {
         let state = State {
             listeners: Slab::new(),
             conns: Slab::new(),
+            links: Slab::new(),
             wheel: Wheel::with_slot(clock::origin(), 1),
             ready: Vec::new(),
             foreign: Vec::new(),
@@ -461,15 +516,20 @@ impl Engine {
             ));
         }
         self.abort_connections(py, None);
-        let given_up = {
+        let (given_up, links) = {
             let mut state = self.shared.state.lock(py);
-            (
+            let links = std::mem::take(&mut state.links);
+            let given_up = (
                 std::mem::take(&mut state.listeners),
                 state.flush_hook.take(),
                 state.tasks.take(),
-            )
+            );
+            (given_up, links)
         };
-        drop(given_up);
+        for (_, link) in &links {
+            link.close(py);
+        }
+        drop((given_up, links));
         Ok(())
     }
 

@@ -26,6 +26,7 @@ mod task;
 mod text;
 mod trust;
 mod turn;
+mod upstream;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -80,6 +81,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_function(wrap_pyfunction!(coding::negotiate_coding, module)?)?;
     module.add_function(wrap_pyfunction!(task::adapt_coroutines, module)?)?;
+    module.add_class::<upstream::Upstream>()?;
+    module.add_class::<upstream::Forward>()?;
     module.add_function(wrap_pyfunction!(http_date, module)?)?;
     module.add_function(wrap_pyfunction!(reason_phrase, module)?)?;
     module.add_function(wrap_pyfunction!(is_token, module)?)?;

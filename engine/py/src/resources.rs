@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType}
 
 use crate::kinds::{only_children, own_attributes};
 use crate::lock::Lock;
+use crate::upstream::Forward;
 
 /// Classes whose profiles are kept at a time; a program with more of them in use only loses speed.
 const PLACES: usize = 64;
@@ -29,6 +30,10 @@ pub struct Profile {
     pub stock_miss: bool,
     /// `render` is the stock one.
     pub stock_render: bool,
+    /// `render` passes requests on to another server, as the engine can do itself.
+    pub forwards: bool,
+    /// So does `getChild` for what is not among the children.
+    pub forwards_rest: bool,
     /// It has a `render` at all: an object of it is a resource, not an awaitable of one.
     pub renders: bool,
     /// `isLeaf`, if that is a plain number of the class.
@@ -91,6 +96,8 @@ pub struct Known<'py> {
     pub stock_child: bool,
     /// `getChild` is the stock one as well.
     pub stock_miss: bool,
+    /// The rest of the path, too, is passed on to another server.
+    pub forwards_rest: bool,
     /// `isLeaf`, if it is a plain number of the class or one of the instance's own.
     pub leaf: Option<bool>,
     /// What it wants done with bodies, if only its class says so.
@@ -155,9 +162,16 @@ impl Profiles {
     ) -> PyResult<Option<Known<'py>>> {
         let py = object.py();
         let facts = self.with(object, stock, |p| {
-            (p.stock_child, p.stock_miss, p.leaf, p.body, p.keeps_files)
+            (
+                p.stock_child,
+                p.stock_miss,
+                p.forwards_rest,
+                p.leaf,
+                p.body,
+                p.keeps_files,
+            )
         })?;
-        let Some((stock_child, stock_miss, leaf, body, keeps_files)) = facts else {
+        let Some((stock_child, stock_miss, forwards_rest, leaf, body, keeps_files)) = facts else {
             return Ok(None);
         };
         let own = own_attributes(object)?;
@@ -166,6 +180,7 @@ impl Profiles {
                 children: Some(children),
                 stock_child,
                 stock_miss,
+                forwards_rest: false,
                 leaf,
                 body,
                 keeps_files,
@@ -176,10 +191,12 @@ impl Profiles {
             (Some(value), Some(_)) => Some(value.is_truthy()?),
             (_, leaf) => leaf,
         };
+        let forwards_rest = forwards_rest && forward_of(&own)?.is_some();
         Ok(Some(Known {
             children: own.get_item(intern!(py, "children"))?,
             stock_child: stock_child && !own.contains(intern!(py, "getChildWithDefault"))?,
             stock_miss: false,
+            forwards_rest,
             leaf,
             body: None,
             keeps_files,
@@ -191,36 +208,68 @@ impl Profiles {
         Ok(self.with(object, stock, |p| p.renders)?.unwrap_or(false))
     }
 
-    /// The plain function that renders `method`, if `render` and it are the class's for this instance too; and whether
-    /// the class keeps answers of files.
-    pub fn render_function<'py>(
+    /// How `object` renders `method`, as far as its class says so and the instance has nothing of its own.
+    pub fn renderer<'py>(
         &self,
         object: &Bound<'py, PyAny>,
         method: &[u8],
         stock: Stock<'_, '_>,
-    ) -> PyResult<Option<(Bound<'py, PyAny>, bool)>> {
+    ) -> PyResult<Renderer<'py>> {
         let py = object.py();
-        let Some(index) = METHODS.iter().position(|m| m.as_bytes() == method) else {
-            return Ok(None);
-        };
+        let index = METHODS.iter().position(|m| m.as_bytes() == method);
         let found = self.with(object, stock, |p| {
-            let function = p.functions.get(index).and_then(Option::as_ref);
-            function
-                .filter(|_| p.stock_render)
-                .map(|f| (f.bind(py).clone(), p.keeps_files))
+            let function = index.and_then(|index| p.functions.get(index)?.as_ref());
+            let function = function.filter(|_| p.stock_render);
+            (
+                function.map(|f| (f.bind(py).clone(), p.keeps_files)),
+                p.forwards,
+            )
         })?;
-        let Some(function) = found.flatten() else {
-            return Ok(None);
-        };
-        let own = own_attributes(object)?;
-        if only_children(&own).is_some() {
-            return Ok(Some(function));
+        match found {
+            Some((Some((function, keeps_files)), _)) => {
+                let own = own_attributes(object)?;
+                if only_children(&own).is_some() {
+                    return Ok(Renderer::Function(function, keeps_files));
+                }
+                if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {
+                    return Ok(Renderer::Unknown);
+                }
+                Ok(Renderer::Function(function, keeps_files))
+            }
+            Some((None, true)) => {
+                let forward = forward_of(&own_attributes(object)?)?;
+                Ok(forward.map_or(Renderer::Unknown, Renderer::Forward))
+            }
+            _ => Ok(Renderer::Unknown),
         }
-        if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {
-            return Ok(None);
-        }
-        Ok(Some(function))
     }
+}
+
+/// How a resource answers.
+pub enum Renderer<'py> {
+    /// By calling this plain function; whether the class keeps answers of files.
+    Function(Bound<'py, PyAny>, bool),
+    /// By passing the request on.
+    Forward(Bound<'py, Forward>),
+    /// As its `render` says.
+    Unknown,
+}
+
+/// The `Forward` of an instance of `ReverseProxyResource` with these attributes, if none of them overrides what the
+/// engine does for it.
+fn forward_of<'py>(own: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, Forward>>> {
+    let py = own.py();
+    for name in [
+        intern!(py, "render"),
+        intern!(py, "getChild"),
+        intern!(py, "proxyClientFactoryClass"),
+    ] {
+        if own.contains(name)? {
+            return Ok(None);
+        }
+    }
+    let forward = own.get_item(intern!(py, "_forward"))?;
+    Ok(forward.and_then(|forward| forward.cast_into_exact::<Forward>().ok()))
 }
 
 /// The functions of `sennit.web.resource.Resource` whose work the engine does itself.
@@ -268,9 +317,21 @@ impl Profile {
                 .filter(|found| found.is_exact_instance_of::<PyFunction>())
                 .map(Bound::unbind);
         }
+        // `ReverseProxyResource` says what its own ones are; a subclass may have others.
+        let own = |name: &Bound<'_, PyString>, place: usize| -> PyResult<bool> {
+            let Some(marks) = attribute(&mro, intern!(py, "_forwarding"))? else {
+                return Ok(false);
+            };
+            is(name, &marks.get_item(place)?)
+        };
+        let forwards =
+            own(intern!(py, "render"), 0)? && own(intern!(py, "proxyClientFactoryClass"), 2)?;
+        let forwards_rest = forwards && own(intern!(py, "getChild"), 1)?;
         Ok(Self {
             class: address,
             version,
+            forwards,
+            forwards_rest,
             stock_child: is(intern!(py, "getChildWithDefault"), stock.child)?,
             stock_miss: is(intern!(py, "getChild"), stock.miss)?,
             stock_render: is(intern!(py, "render"), stock.render)?,

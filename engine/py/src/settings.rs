@@ -105,6 +105,7 @@ fn size(count: Option<u64>) -> usize {
     count.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
+/// Seconds as ticks, one at least.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

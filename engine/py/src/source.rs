@@ -161,6 +161,10 @@ impl Conn {
 
     /// There is room again: whoever fills the body goes on.
     pub fn drained(self: &Arc<Self>, py: Python<'_>) {
+        let link = self.lock(py).link.clone();
+        if let Some(link) = link {
+            return link.resume(py);
+        }
         let (request, on_drain, producer, sends_file) = {
             let mut state = self.lock(py);
             let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else {

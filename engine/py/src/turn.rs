@@ -20,6 +20,7 @@ use crate::clock;
 use crate::conn::{Conn, State, Transport};
 use crate::engine::{parts, token, Kind, Listening, Shared};
 use crate::errors;
+use crate::upstream::Link;
 
 /// How long a listener rests when descriptors have run out: accepting again at once would only spin.
 const REST: Duration = Duration::from_millis(500);
@@ -131,6 +132,11 @@ fn serve_all(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &mut
                 if tools.batch.len() == BATCH || room + LEAST_ROOM > tools.buffer.len() {
                     serve_batch(py, tools);
                     room = 0;
+                }
+            }
+            Kind::Link => {
+                if let Some(link) = shared.link(py, event.token) {
+                    serve_link(py, &link, event, tools, room);
                 }
             }
             Kind::Listener => {
@@ -262,6 +268,36 @@ fn guarded(py: Python<'_>, conn: &Arc<Conn>, work: impl FnOnce()) {
     }
 }
 
+/// What a link has received goes out on the client's connection in the same turn.
+fn serve_link(py: Python<'_>, link: &Arc<Link>, event: Readiness, tools: &mut Tools, used: usize) {
+    let conn = link.conn(py);
+    if let (Some(conn), Some(spare)) = (&conn, tools.spares.pop()) {
+        conn.lock(py).out.give_spare(spare);
+    }
+    // What is before that, the batch has received.
+    let room = tools.buffer.get_mut(used..).unwrap_or_default();
+    guarded_link(py, link, || link.serve(py, event, room));
+    let Some(conn) = conn else { return };
+    guarded(py, &conn, || conn.settle(py));
+    if tools.spares.len() < SPARES {
+        if let Some(spare) = conn.lock(py).out.take_spare() {
+            tools.spares.push(spare);
+        }
+    }
+}
+
+/// A panic costs the link it came from and the request that it worked for.
+fn guarded_link(py: Python<'_>, link: &Arc<Link>, work: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
+        errors::log_panic(py, payload.as_ref());
+        let conn = link.conn(py);
+        link.close(py);
+        if let Some(conn) = conn {
+            conn.lose(py, "lost", true);
+        }
+    }
+}
+
 fn accept(py: Python<'_>, shared: &Arc<Shared>, index: usize, listening: &Arc<Listening>) {
     for _ in 0..listening.accepts_per_turn {
         match listening.listener.accept() {
@@ -349,6 +385,17 @@ pub fn run_timers(py: Python<'_>, shared: &Arc<Shared>) {
         end_rests(py, shared);
     }
     for token in due {
+        if parts(token).0 == Kind::Link {
+            let Some(link) = shared.link(py, token) else {
+                continue;
+            };
+            guarded_link(py, &link, || {
+                if let Some(at) = link.on_timer(py, now) {
+                    shared.schedule(py, token, at);
+                }
+            });
+            continue;
+        }
         let Some(conn) = shared.conn(py, token) else {
             continue;
         };

@@ -14,6 +14,7 @@ from typing import Any
 from zope.interface import implementer
 
 from sennit.internet._calls import startTask
+from sennit.internet._clients import ReactorClients
 from sennit.internet._loops import runningLoop, stateOf
 from sennit.internet._processes import ReactorProcesses
 from sennit.internet._reactor_parts import ReactorPorts, ReactorThreads, ReactorTime
@@ -28,7 +29,7 @@ _POOL_GRACE = 10.0
 
 
 @implementer(IReactorCore)
-class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorProcesses):
+class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, ReactorProcesses):
     """Serves events. `from sennit.internet import reactor` gives the one of the process."""
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from sennit.web import http
 from sennit.web.error import Error
 from sennit.web.iweb import RenderResult, ResourceLike
+from sennit.web.proxy import ProxyClient, ProxyClientFactory, ReverseProxyResource
 from sennit.web.resource import Resource
 from sennit.web.server import NOT_DONE_YET, Request
 
@@ -351,6 +352,59 @@ class SessionPage(Probe):
     def render_GET(self, request: Request) -> bytes:
         uid: bytes = request.getSession().uid
         return uid
+
+
+class ChangingProxy(ReverseProxyResource):
+    """Changes the request before it is passed on, and the response before it has come."""
+
+    isLeaf = True
+
+    def render(self, request: Request) -> RenderResult:
+        request.requestHeaders.setRawHeaders("X-Changed", ["yes"])
+        request.requestHeaders.removeHeader("cookie")
+        request.setHeader("X-Added", "here")
+        request.setHeader("Content-Type", "text/x-unused")
+        request.addCookie("seen", "1")
+        return super().render(request)
+
+
+class LoudClient(ProxyClient):
+    """Changes the response as it comes, as programs written for Twisted do."""
+
+    def handleHeader(self, key: bytes, val: bytes) -> None:
+        super().handleHeader(key, val.upper() if key.lower() == b"x-word" else val)
+
+    def handleResponsePart(self, data: bytes) -> None:
+        super().handleResponsePart(data.upper())
+
+
+class LoudClientFactory(ProxyClientFactory):
+    """Makes them."""
+
+    protocol = LoudClient
+
+
+class LoudProxy(ReverseProxyResource):
+    """A proxy with a client protocol of its own, below as well."""
+
+    proxyClientFactoryClass = LoudClientFactory
+
+    def getChild(self, path: bytes, request: Request) -> "LoudProxy":
+        return LoudProxy(self.host, self.port, self.path + b"/" + path, self.reactor)
+
+
+def proxied_root(kind: str = "stock", **options: Any) -> Resource:
+    """A root that passes everything on, but for what is below `here`."""
+    kinds = {"stock": ReverseProxyResource, "changing": ChangingProxy, "loud": LoudProxy}
+    options["path"] = options.get("path", "").encode()
+    upload_limit = options.pop("maxBody", None)
+    root = kinds[kind](**options)
+    if upload_limit is not None:
+        root.maxBody = upload_limit
+    here = Resource()
+    here.putChild("hello", Hello(Recorder()))
+    root.putChild("here", here)
+    return root
 
 
 def _name_of_current_error() -> str | None:

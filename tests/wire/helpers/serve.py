@@ -22,7 +22,7 @@ from sennit.web.resource import Resource
 from sennit.web.server import Site
 from sennit.web.static import File
 
-from .app import Recorder, build, perform_all
+from .app import Recorder, build, perform_all, proxied_root
 
 
 class Collector(logging.Handler):
@@ -62,7 +62,8 @@ class Bench:
             options["logFormatter"] = getattr(http, options["logFormatter"])
         displayed = options.pop("displayTracebacks", None)
         pages = options.pop("errorPages", {})
-        site = Site(build(recorder), **options)
+        proxied = options.pop("proxy", None)
+        site = Site(build(recorder) if proxied is None else proxied_root(**proxied), **options)
         if displayed is not None:
             site.displayTracebacks = displayed
         for code, text in pages.items():

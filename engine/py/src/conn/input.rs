@@ -365,12 +365,15 @@ impl Conn {
     }
 
     /// The program's reader of the body, if one waits, may look again.
-    pub fn tell_reader(&self, py: Python<'_>) {
-        let callback = self
-            .lock(py)
-            .waiting
-            .as_mut()
-            .and_then(|w| w.on_body.take());
+    pub fn tell_reader(self: &Arc<Self>, py: Python<'_>) {
+        let (link, callback) = {
+            let mut state = self.lock(py);
+            let callback = state.waiting.as_mut().and_then(|w| w.on_body.take());
+            (state.link.clone(), callback)
+        };
+        if let Some(link) = link {
+            link.more_body(py);
+        }
         if let Some(callback) = callback {
             errors::call(py, "a body callback", callback.bind(py));
         }

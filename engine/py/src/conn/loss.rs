@@ -39,7 +39,12 @@ impl Conn {
     }
 
     fn settle_lingering(&self, py: Python<'_>) {
-        let at = self.lock(py).rearm(crate::clock::ticks());
+        let at = {
+            let mut state = self.lock(py);
+            // A client that was held back may go on: what it still sends is thrown away.
+            self.tell_interest(&mut state);
+            state.rearm(crate::clock::ticks())
+        };
         if let (Some(at), Some(engine)) = (at, self.engine.upgrade()) {
             engine.schedule(py, self.token, at);
         }
@@ -100,14 +105,18 @@ impl Conn {
     /// `reason` is "done" for an orderly close by the peer, "lost" otherwise.
     pub fn lose(self: &Arc<Self>, py: Python<'_>, reason: &str, reset: bool) {
         self.release(py, reset);
-        let (request, waiting, sink) = {
+        let (request, waiting, link, sink) = {
             let mut state = self.lock(py);
             state.responder = None;
             state.facts.blocked = false;
             let sink = std::mem::replace(&mut state.sink, Sink::Refused(0));
-            (state.request.take(), state.waiting.take(), sink)
+            let link = state.link.take();
+            (state.request.take(), state.waiting.take(), link, sink)
         };
         drop(sink);
+        if let Some(link) = link {
+            link.close(py);
+        }
         if let Some(request) = request {
             let request = request.bind(py);
             request.get().disconnected(py);

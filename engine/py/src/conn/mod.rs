@@ -14,6 +14,7 @@
 mod input;
 mod loss;
 mod output;
+mod passing;
 mod sink;
 mod timing;
 
@@ -30,8 +31,10 @@ use crate::request::Request;
 use crate::service::Service;
 use crate::settings::{Settings, Ticks};
 use crate::trust::Ends;
+use crate::upstream::Link;
 
 pub use output::{DefaultType, HeadPlan, Outcome, Piece};
+pub use passing::Taken;
 pub use sink::Sink;
 pub use timing::Phase;
 
@@ -120,6 +123,8 @@ pub struct State {
     pub responder: Option<Responder>,
     pub request: Option<Py<Request>>,
     pub waiting: Option<Box<Waiting>>,
+    /// The connection to the server that the current request is passed on to.
+    pub link: Option<Arc<Link>>,
     pub settings: Arc<Settings>,
     /// What came in and could not be used yet.
     pub input: Vec<u8>,
@@ -169,6 +174,7 @@ impl Conn {
             responder: None,
             request: None,
             waiting: None,
+            link: None,
             settings,
             input: Vec::new(),
             out: OutQueue::new(),

@@ -18,6 +18,7 @@ use crate::coding;
 use crate::file_body::Part;
 use crate::headers::HeaderMap;
 use crate::request::{Request, RequestState};
+use crate::upstream::Link;
 
 /// Bodies from this size on are sent from where they are.
 const SHARE_FROM: usize = 16 << 10;
@@ -95,6 +96,8 @@ pub struct Ended {
     pub request: Py<Request>,
     /// Its rare belongings.
     pub waiting: Option<Box<Waiting>>,
+    /// A link that works for it still, since the program has answered itself.
+    pub link: Option<Arc<Link>>,
     /// What its body went to.
     pub sink: Sink,
     /// It had fewer bytes than it had declared.
@@ -185,7 +188,7 @@ impl State {
     }
 
     /// Whether a body that nobody is reading is longer than is worth throwing away to keep the connection.
-    fn body_is_too_much_to_drain(&self) -> bool {
+    pub fn body_is_too_much_to_drain(&self) -> bool {
         if self.facts.body_complete || self.facts.reading {
             return false;
         }
@@ -330,6 +333,7 @@ impl State {
         Some(Ended {
             request,
             waiting,
+            link: self.link.take(),
             sink,
             short,
         })
@@ -524,6 +528,11 @@ impl Conn {
         if state.facts.busy {
             return;
         }
+        if let Some(link) = state.link.as_ref().map(Arc::clone) {
+            drop(state);
+            link.settle(py);
+            state = self.lock(py);
+        }
         if !state.send_turn(py) {
             drop(state);
             return self.lose(py, "lost", false);
@@ -549,16 +558,7 @@ impl Conn {
         }
         let goes_on = state.facts.backlog && !state.is_clogged();
         let deadline = state.rearm(clock::ticks());
-        let wanted = state.wanted_interest();
-        if wanted != state.interest {
-            if let (Transport::Socket(socket), Some(engine)) =
-                (&state.transport, self.engine.upgrade())
-            {
-                if engine.poller.modify(socket, self.token, wanted).is_ok() {
-                    state.interest = wanted;
-                }
-            }
-        }
+        self.tell_interest(&mut state);
         drop(state);
         if let Some(at) = deadline {
             if let Some(engine) = self.engine.upgrade() {
@@ -567,6 +567,20 @@ impl Conn {
         }
         if goes_on {
             self.queue(py);
+        }
+    }
+
+    /// Tell the poller what is of interest now, if that has changed.
+    pub(super) fn tell_interest(&self, state: &mut State) {
+        let wanted = state.wanted_interest();
+        if wanted == state.interest {
+            return;
+        }
+        if let (Transport::Socket(socket), Some(engine)) = (&state.transport, self.engine.upgrade())
+        {
+            if engine.poller.modify(socket, self.token, wanted).is_ok() {
+                state.interest = wanted;
+            }
         }
     }
 

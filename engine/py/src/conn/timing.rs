@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::{Conn, State, Transport};
+use crate::clock::has_come;
 use crate::settings::Ticks;
 
 /// What a connection is waiting for.
@@ -37,11 +38,6 @@ pub enum Verdict {
     Reset,
     /// Answer 408 and close (RFC 9110 section 15.5.9).
     TimedOut,
-}
-
-/// Whether `at` has come at `now`, both wrapping.
-fn has_come(at: Ticks, now: Ticks) -> bool {
-    now.wrapping_sub(at) < Ticks::MAX / 2
 }
 
 impl State {

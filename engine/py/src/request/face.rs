@@ -16,6 +16,7 @@ use crate::headers::{in_type_of, Headers};
 use crate::task;
 use crate::text::{bytes_of, Encoding};
 use crate::trust::origin_of;
+use crate::upstream::Forward;
 
 use crate::lock::Lock;
 use sennit_wire::{Head, Version};
@@ -484,6 +485,17 @@ impl Request {
     fn render_stock(slf: &Bound<'_, Self>, resource: &Bound<'_, PyAny>) {
         if let Some(conn) = slf.get().conn(slf.py()) {
             dispatch::render(&conn, slf, resource);
+        }
+    }
+    #[getter]
+    fn unwalked_path<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let rest = self.with_outgoing(py, |outgoing| outgoing.rest.to_vec());
+        PyBytes::new(py, &rest.unwrap_or_default())
+    }
+    fn forward(slf: &Bound<'_, Self>, forward: &Bound<'_, Forward>) -> PyResult<bool> {
+        match slf.get().conn(slf.py()) {
+            Some(conn) => crate::upstream::start(&conn, slf, forward.get()),
+            None => Ok(true),
         }
     }
     #[pyo3(signature = (coroutine, resource=None, cancel_on_disconnect=true))]

@@ -2,7 +2,7 @@
 
 mod coded;
 mod face;
-mod input;
+pub mod input;
 pub mod output;
 
 use std::borrow::Cow;
@@ -14,13 +14,14 @@ use crate::lock::{Guard, Lock};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
-use sennit_wire::Head;
+use sennit_wire::{Framing, Head};
 use smallvec::SmallVec;
 
 use crate::conn::{Conn, Sink};
 use crate::errors;
 use crate::headers::{HeaderMap, Headers};
 use crate::kinds::is_only_reference;
+use crate::text::{bytes_of, Encoding};
 
 /// A body that has arrived whole.
 pub enum Body {
@@ -102,8 +103,26 @@ pub struct RequestState {
     /// Body bytes that went into an encoder, the engine's or the program's own.
     pub taken: u64,
     began: Option<Instant>,
+    /// The walk along the path has ended at a resource that passes the rest of it on to another server.
+    passes_rest: bool,
     /// What is seldom set.
     pub rare: Option<Box<Rare>>,
+}
+
+/// What is passed on of a request, besides its body.
+pub struct Outgoing<'a> {
+    /// The head it came with.
+    pub head: &'a Head,
+    /// Its header fields, if the program has asked for them and may have changed them.
+    pub headers: Option<Guard<'a, HeaderMap>>,
+    /// The method.
+    pub method: &'a [u8],
+    /// What of the path, still quoted and with its first slash, is passed on.
+    pub rest: &'a [u8],
+    /// The question mark and what follows.
+    pub query: &'a [u8],
+    /// The authority of a target that has one (RFC 9112 section 3.2.2).
+    pub authority: Option<&'a [u8]>,
 }
 
 /// What the Python subclasses are built on; see `_engine.pyi`.
@@ -137,6 +156,7 @@ impl RequestState {
             sent_length: 0,
             taken: 0,
             began: None,
+            passes_rest: false,
             rare: None,
         }
     }
@@ -199,6 +219,23 @@ impl RequestState {
         }
     }
 
+    /// What follows the first `depth` segments of the path, from its slash on.
+    fn raw_rest(&self, depth: usize) -> &[u8] {
+        let path = self.raw_path();
+        let mut slashes = memchr::memchr_iter(b'/', path);
+        slashes
+            .nth(depth)
+            .and_then(|at| path.get(at..))
+            .unwrap_or_default()
+    }
+
+    /// The status that another server has answered with.
+    pub fn set_passed_status(&mut self, code: u16, reason: &[u8]) {
+        self.code = code;
+        let registered = sennit_wire::reason_phrase(code);
+        self.message = (reason != registered).then(|| reason.into());
+    }
+
     /// The segments of the path, still quoted.
     fn raw_segments(&self) -> impl Iterator<Item = &[u8]> {
         let path = self.raw_path();
@@ -255,6 +292,7 @@ impl Request {
         state.sent_length = 0;
         state.taken = 0;
         state.began = None;
+        state.passes_rest = false;
         let conn = state.conn.take();
         let headers = (state.request_headers.take(), state.response_headers.take());
         let lists = (state.prepath.take(), state.postpath.take());
@@ -482,6 +520,79 @@ impl Request {
             asks.iter().any(|ask| name.eq_ignore_ascii_case(ask))
         });
         !asks_more
+    }
+
+    /// The engine has walked to `depth`, where the rest of the path is passed on.
+    pub fn passes_rest_from(&self, py: Python<'_>, depth: usize) {
+        let mut state = self.lock(py);
+        state.depth = depth;
+        state.passes_rest = true;
+    }
+
+    /// Whether the response has to wait for something of the program's, or goes through an encoder that it has chosen.
+    pub fn has_own_way(&self, py: Python<'_>) -> bool {
+        let state = self.lock(py);
+        let coded = |rare: &Rare| rare.encoder.is_some() || rare.codings.is_some();
+        state.gated || state.rare.as_deref().is_some_and(coded)
+    }
+
+    /// How its body came.
+    pub fn framing(&self, py: Python<'_>) -> Framing {
+        let state = self.lock(py);
+        state.head.as_ref().map_or(Framing::None, Head::framing)
+    }
+
+    /// Use what is passed on of this request; it has come by a connection, so it has a head.
+    pub fn with_outgoing<R>(
+        &self,
+        py: Python<'_>,
+        use_it: impl FnOnce(Outgoing<'_>) -> R,
+    ) -> Option<R> {
+        let changed = self.replaced_target(py);
+        let state = self.lock(py);
+        let head = state.head.as_ref()?;
+        let (method, uri) = &changed;
+        let target = uri.as_deref().unwrap_or(head.target());
+        let query = memchr::memchr(b'?', target).and_then(|at| target.get(at..));
+        let absolute = head.target().split(|b| *b == b'?').next();
+        let authority = absolute.and_then(|path| {
+            let start = path.windows(3).position(|w| w == b"://")? + 3;
+            path.get(start..)?.split(|b| *b == b'/').next()
+        });
+        Some(use_it(Outgoing {
+            head,
+            headers: state.request_headers.as_ref().map(|h| h.get().lock(py)),
+            method: method.as_deref().unwrap_or(head.method()),
+            rest: if state.passes_rest {
+                state.raw_rest(state.depth)
+            } else {
+                b""
+            },
+            query: query.unwrap_or_default(),
+            authority: authority.filter(|_| !head.target().starts_with(b"/")),
+        }))
+    }
+
+    /// Method and target where the program has set others.
+    #[allow(clippy::type_complexity)]
+    fn replaced_target(&self, py: Python<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+        let (method, uri) = match self.lock(py).rare.as_deref() {
+            None => return (None, None),
+            Some(rare) => (
+                rare.method.as_ref().map(|m| m.clone_ref(py)),
+                rare.uri.as_ref().map(|u| u.clone_ref(py)),
+            ),
+        };
+        let bytes = |object: Option<Py<PyAny>>| {
+            let object = object?;
+            let bytes = bytes_of(
+                object.bind(py),
+                Encoding::Latin1,
+                "a part of the request line",
+            );
+            bytes.ok().map(Cow::into_owned)
+        };
+        (bytes(method), bytes(uri))
     }
 
     /// The engine has walked to `depth` without the program.

@@ -246,6 +246,19 @@ fn bring_into_headers(request: &Request, py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// The header fields that the program has set, if it has set any: for an answer that comes from another server.
+pub fn set_fields(request: &Bound<'_, Request>) -> PyResult<Option<HeaderMap>> {
+    let py = request.py();
+    if request.get().lock(py).rare.is_some() {
+        bring_into_headers(request.get(), py)?;
+    }
+    let state = request.get().lock(py);
+    Ok(match (&state.response_headers, &state.extra_fields) {
+        (Some(headers), _) => Some(headers.get().lock(py).clone()),
+        (None, extra) => extra.clone(),
+    })
+}
+
 /// `write`: body bytes, with the head before the first of them.
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
@@ -450,7 +463,7 @@ pub fn respond_answer(
 }
 
 /// What an output operation leaves to be done outside of the lock.
-pub(super) fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
+pub fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
     let py = request.py();
     if let Some(failed) = outcome.failed {
         errors::warn_program(py, &format!("a response is cut off: {failed}"));
@@ -476,6 +489,9 @@ pub(super) fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Out
                 py,
                 "a producer was still registered when its response was finished",
             );
+        }
+        if let Some(link) = ended.link {
+            link.close(py);
         }
         request.get().ended(request, conn, ended.sink);
         drop(ended.waiting);

@@ -351,6 +351,12 @@ impl Responder {
         self.phase == Phase::Body(Mode::Chunked)
     }
 
+    /// Whether only closing the connection will end the body.
+    #[must_use]
+    pub fn is_until_close(&self) -> bool {
+        self.phase == Phase::Body(Mode::UntilClose)
+    }
+
     /// Whether the response is finished.
     #[must_use]
     pub fn is_finished(&self) -> bool {
