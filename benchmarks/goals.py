@@ -18,10 +18,12 @@ ASYNCIO_PEERS = frozenset(
     }
 )
 RACES = ("buy-64", "buy-512", "echo1k-64", "echo64k-64", "missing-64", "dynamic-64", "stream-64")
+"""Where Sennit must answer more requests per second than every peer."""
 _STATIC = ("static1k-64", "static64k-64", "static1m-64")
 OF_NGINX = dict(zip(_STATIC, (0.80, 0.95, 0.95), strict=True))
 """The requests per second of files, as a part of nginx's."""
-"""Where Sennit must answer more requests per second than every peer."""
+PROXY_OF_NGINX = 0.60
+"""The same of what is passed on."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def judge(findings: Findings) -> list[Verdict]:
             "gzip64k-64: CPU per request of nginx's",
             1.20,
             _of(findings, "gzip64k-64", NGINX, "cpu_us_per_request"),
+        ),
+        _at_least(
+            "proxy-64: requests/s of nginx's",
+            PROXY_OF_NGINX,
+            _of(findings, "proxy-64", NGINX, "requests_per_second"),
         ),
         _at_most("buy-64: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings)),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),

@@ -19,8 +19,12 @@ LOCATIONS: dict[str, str] = {
             gzip_comp_level 6;
         }}""",
     "static": f"location /static/ {{ alias {FOLDER}/; }}",
+    "proxy": "location / { proxy_pass http://behind; }\n        "
+    "proxy_http_version 1.1; proxy_set_header Connection '';",
 }
 """What nginx does for each program of the scenarios: the inside of its `server` block."""
+
+_UPSTREAM = "upstream behind {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 1000000000; }}"
 
 _CONFIGURATION = """\
 worker_processes 1;
@@ -43,6 +47,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {upstream}
     server {{
         listen 127.0.0.1:{port} backlog=8192;
         {location}
@@ -56,19 +61,26 @@ def find() -> str | None:
     return shutil.which("nginx", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
 
 
-def configuration(program: str, port: int) -> str:
-    """Return the configuration with which nginx answers the scenarios of `program`; KeyError without one."""
+def configuration(program: str, port: int, upstream: int | None = None) -> str:
+    """Return the configuration with which nginx answers the scenarios of `program`; KeyError without one.
+    `upstream` is the port of the server behind it, if there is one.
+    """
     # The worker reads files of whoever runs this.
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     return _CONFIGURATION.format(
-        port=port, location=LOCATIONS[program], folder=BUILD / "nginx", user=user, group=group
+        port=port,
+        location=LOCATIONS[program],
+        upstream="" if upstream is None else _UPSTREAM.format(port=upstream),
+        folder=BUILD / "nginx",
+        user=user,
+        group=group,
     )
 
 
-def write_configuration(program: str, port: int) -> Path:
+def write_configuration(program: str, port: int, upstream: int | None = None) -> Path:
     """Write `configuration` to a file and return its path."""
     folder = BUILD / "nginx"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{program}.conf"
-    path.write_text(configuration(program, port))
+    path.write_text(configuration(program, port, upstream))
     return path

@@ -37,6 +37,7 @@ def measure_loads(
 ) -> None:
     """Measure one scenario with each number of connections; adds tables and failures to `findings`."""
     with ExitStack() as stack:
+        stack.enter_context(launcher.upstream(scenario))
         ready: list[Running] = []
         # The limit starts last: it copies the answer that Sennit gave to the check.
         for server in sorted(chosen, key=lambda server: server.name == LIMIT):

@@ -119,6 +119,7 @@ LOADS: tuple[Scenario, ...] = (
         generator=HEAVY,
         coding="gzip",
     ),
+    Scenario("proxy", "the 402 page of a server behind, passed on", "proxy", "/buy", 402, PAGE),
 )
 """Scenarios measured as requests per second, in the order they are run."""
 

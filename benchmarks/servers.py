@@ -31,6 +31,7 @@ _UP = frozenset({"upload"})
 _DOWN = frozenset({"download"})
 _STATIC = frozenset({"static"})
 _GZIP = frozenset({"gzip"})
+_PROXY = frozenset({"proxy"})
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,10 @@ SERVERS: tuple[Server, ...] = (
         SENNIT,
         "Resource",
         ("{programs}/sennit_{program}.py", "{port}"),
-        _ASYNC | _UP | _DOWN | _STATIC | _GZIP,
+        _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY,
         ("sennit",),
     ),
-    Server(NGINX, "C, sendfile", (), _STATIC | _GZIP),
+    Server(NGINX, "C", (), _STATIC | _GZIP | _PROXY),
     Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
     Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
     Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC, ("fastpysgi",)),
@@ -108,7 +109,7 @@ SERVERS: tuple[Server, ...] = (
         "uvicorn", "ASGI", _script("run_uvicorn.py"), _ASYNC | _UP | _DOWN, ("uvicorn", "uvloop", "httptools")
     ),
     Server("aiohttp", "native", _script("run_aiohttp.py"), _ASYNC | _UP | _DOWN, ("aiohttp", "uvloop")),
-    Server("twisted", "Resource", _script("run_twisted.py"), _ASYNC, ("Twisted",)),
+    Server("twisted", "Resource", _script("run_twisted.py"), _ASYNC | _PROXY, ("Twisted",)),
     Server("robyn", "native", _script("run_robyn.py"), _ASYNC, ("robyn",)),
     Server("granian-static", "static files", _granian_static(), _STATIC, ("granian",)),
     Server("m0serve-static", "static files", _m0serve_static(), _STATIC, ("m0serve",)),
@@ -230,10 +231,37 @@ class Launcher:
         self._peers_python = peers_python
         self._sennit_python = sennit_python
         self._answers: dict[str, bytes] = {}
+        self._upstream: int | None = None
 
     def set_limit_answer(self, scenario: Scenario, raw: bytes) -> None:
         """Let the limit server answer `scenario` with these bytes."""
         self._answers[scenario.name] = raw
+
+    @contextlib.contextmanager
+    def upstream(self, scenario: Scenario) -> Iterator[None]:
+        """Run the limit server on the load generator's core, for the servers of a scenario to ask; for other
+        scenarios, nothing. Raises NotStarted.
+        """
+        if scenario.program != "proxy":
+            yield
+            return
+        answer = BUILD / "answer-upstream"
+        answer.write_bytes(scenario.typical_answer())
+        port = free_port()
+        command = [str(native.build("limit")), str(port), str(answer), "0"]
+        log = BUILD / "upstream.log"
+        with log.open("wb") as output, on_core(LOAD_CORE):
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        behind = Running(SERVERS[0], port, process, log, time.monotonic())
+        self._upstream = port
+        try:
+            behind.wait_until_listening()
+            yield
+        finally:
+            self._upstream = None
+            behind.end()
 
     def command(self, server: Server, scenario: Scenario, port: int) -> list[str]:
         """Return the command line that starts `server` with a scenario's program. Raises NotStarted."""
@@ -248,7 +276,8 @@ class Launcher:
             binary = nginx.find()
             if binary is None:
                 raise NotStarted("nginx is not installed")
-            return [binary, "-e", "stderr", "-c", str(nginx.write_configuration(scenario.program, port))]
+            written = nginx.write_configuration(scenario.program, port, self._upstream)
+            return [binary, "-e", "stderr", "-c", str(written)]
         python = self._sennit_python if server.name == SENNIT else self._peers_python
         if python is None:
             raise NotStarted("no interpreter has sennit._engine")
@@ -264,6 +293,8 @@ class Launcher:
         # The peers were compiled when they were installed; a checkout is when it is first run, unless this
         # forbids it.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        if self._upstream is not None:
+            environment["UPSTREAM_PORT"] = str(self._upstream)
         with log.open("wb") as output, on_core(SERVER_CORE):
             started_at = time.monotonic()
             process = subprocess.Popen(

@@ -1,11 +1,13 @@
 """Twisted Web: `python run_twisted.py PORT PROGRAM`. The same tree of resources as Sennit's programs."""
 # mypy: disable-error-code="import-not-found,import-untyped", allow-subclassing-any
 
+import os
 import sys
 
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
+from twisted.web.proxy import ReverseProxyResource
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import File
@@ -87,6 +89,8 @@ def build_tree(program: str) -> Resource:
     if program == "static":
         root.putChild(b"static", File(str(FOLDER)))
         return root
+    if program == "proxy":
+        return ReverseProxyResource("127.0.0.1", int(os.environ["UPSTREAM_PORT"]), b"")
     if program == "missing":
         child = Resource()
         child.putChild(b"b", Resource())

@@ -61,6 +61,8 @@ def test_files_are_judged_by_nginx_and_by_the_best_python_peer() -> None:
         "static1k-64: requests/s of nginx's", "at least 0.8", 0.84, True
     )
     assert not found["static64k-64: requests/s of nginx's"].reached
+    passed_on = verdicts(table("proxy", nginx=(100, 1, 1), sennit=(61, 1, 1), twisted=(2, 1, 1)))
+    assert passed_on["proxy-64: requests/s of nginx's"].reached
     assert found["static1k-64: requests/s of the best peer's"].found == 84 / 79
 
 

@@ -30,6 +30,9 @@ def test_nginx_is_configured_for_all_its_programs() -> None:
     assert "listen 127.0.0.1:8123 " in text
     assert text.count("{") == text.count("}")
     assert "open_file_cache" not in text
+    behind = nginx.configuration("proxy", 8123, 8124)
+    assert "server 127.0.0.1:8124; keepalive 64;" in behind
+    assert behind.count("{") == behind.count("}")
     with pytest.raises(KeyError):
         nginx.configuration("buy", 8123)
 
@@ -38,7 +41,7 @@ def test_nginx_is_configured_for_all_its_programs() -> None:
 def test_nginx_takes_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nginx, "BUILD", tmp_path)
     for program in nginx.LOCATIONS:
-        path = nginx.write_configuration(program, 8123)
+        path = nginx.write_configuration(program, 8123, 8124)
         command = [nginx.find() or "", "-t", "-e", "stderr", "-c", str(path)]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         assert outcome.returncode == 0, outcome.stderr

@@ -65,7 +65,7 @@ fn write<'a>(
         let origin = Origin {
             address: &address,
             host: asked_host,
-            secure: exchange.conn.secure,
+            secure: exchange.conn.secure(),
         };
         route.forwarding.push(out, origin, fields.clone());
         out.extend_from_slice(match outgoing.head.version() {
@@ -101,7 +101,7 @@ fn takes_trailers(te: &[u8]) -> bool {
 
 /// The client's address as `X-Forwarded-For` has it; nothing for one without.
 fn address_of(conn: &Conn) -> SmallVec<[u8; 64]> {
-    let ip = match &conn.peer {
+    let ip = match conn.peer() {
         PeerAddr::V4(v4) => IpAddr::V4(*v4.ip()),
         // An IPv4 client of a dual-stack listener.
         PeerAddr::V6(v6) => v6
