@@ -65,7 +65,7 @@ fn write<'a>(
         let origin = Origin {
             address: &address,
             host: asked_host,
-            secure: exchange.conn.secure(),
+            secure: exchange.conn.is_secure(),
         };
         route.forwarding.push(out, origin, fields.clone());
         out.extend_from_slice(match outgoing.head.version() {
