@@ -27,6 +27,7 @@ __all__ = [
     "Request",
     "Service",
     "Upstream",
+    "adapt_coroutines",
     "http_date",
     "is_token",
     "negotiate_coding",

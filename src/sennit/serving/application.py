@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sennit.serving.forwarded import Trusted, request_class
 from sennit.serving.rooted import RootedResource
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.target import Target
@@ -13,6 +12,7 @@ from sennit.web.server import Request, Site
 
 # With --reload, what still runs has to end soon, or a developer waits for it.
 _RELOAD_GRACE = 1.0
+_EVERYBODY = ("0.0.0.0/0", "::/0", "unix")
 
 
 class Application:
@@ -24,6 +24,7 @@ class Application:
         self.site: Any = self._site_of(target, settings)
         self._limit(settings)
         self._log(settings)
+        self._trust(settings)
         self._requests(settings)
         # The address is logged with the start of the whole server.
         self.site.noisy = False
@@ -95,13 +96,24 @@ class Application:
         if "access_log_format" in settings.given and settings.access_log_format == "json":
             site._logFormatter = jsonLogFormatter
 
+    def _trust(self, settings: Settings) -> None:
+        site = self.site
+        # A Site with proxies of its own keeps them, unless the settings say otherwise.
+        if site.trustedProxies and "forwarded_allow_ips" not in settings.given:
+            return
+        try:
+            site.trustedProxies = [
+                network
+                for name in settings.forwarded_allow_ips
+                for network in (_EVERYBODY if name == "*" else (name,))
+            ]
+        except ValueError as mistake:
+            raise SettingError(f"--forwarded-allow-ips: {mistake}") from None
+
     def _requests(self, settings: Settings) -> None:
         factory = self.site.requestFactory
         if not (isinstance(factory, type) and issubclass(factory, Request)):
             return
-        trusted = Trusted(settings.forwarded_allow_ips)
-        if trusted:
-            factory = request_class(factory, trusted)
         if settings.limit_concurrency is not None:
             factory = _limited(factory, settings.limit_concurrency)
         self.site.requestFactory = factory

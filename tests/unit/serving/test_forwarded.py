@@ -62,5 +62,5 @@ def test_scheme(trusted: str, said: str, scheme: str) -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(SettingError, match="--forwarded-allow-ips: 'localhost' is no address"):
+    with pytest.raises(SettingError, match="--forwarded-allow-ips: 'localhost' does not appear"):
         shown("localhost", PROXY, {})
