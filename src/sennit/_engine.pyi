@@ -208,8 +208,9 @@ class FileAnswer:
 
     `path` is where the file is, and `seen` what `os.lstat` found there. As long as it finds the same (device,
     inode, size, times of change), and `trust` has not run out, the engine gives the answer again by itself
-    where a `FileCache` has it. `fields` are those of `Answer`; `body` is bytes, or one range of the open
-    file, which then stays open. ValueError as `Answer`, or for a path with a NUL.
+    where a `FileCache` has it; and a 304 with the same fields, but those about the content, to a client whose
+    If-None-Match has just the `ETag` among them. `fields` are those of `Answer`; `body` is bytes, or one
+    range of the open file, which then stays open. ValueError as `Answer`, or for a path with a NUL.
     """
 
     def __new__(

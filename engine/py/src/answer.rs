@@ -36,6 +36,17 @@ const FRAMING: [&[u8]; 4] = [
     b"keep-alive",
 ];
 
+/// Fields as they stand on the wire.
+fn lines_of(fields: &HeaderMap) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in fields.iter() {
+        for piece in [name, b": ", value, b"\r\n"] {
+            lines.extend_from_slice(piece);
+        }
+    }
+    lines
+}
+
 #[pymethods]
 impl Answer {
     #[new]
@@ -70,6 +81,20 @@ impl Answer {
 }
 
 impl Answer {
+    /// The answer that says that what this one has is unchanged: no content, and nothing about it (RFC 9110 section
+    /// 15.4.5).
+    pub fn unchanged(&self, py: Python<'_>) -> Self {
+        let mut fields = self.fields.clone();
+        fields.remove(b"content-type");
+        fields.remove(b"content-encoding");
+        Self {
+            code: 304,
+            lines: lines_of(&fields),
+            fields,
+            body: AnswerBody::Bytes(PyBytes::new(py, b"").unbind()),
+        }
+    }
+
     /// An answer; ValueError for what can't be one.
     pub fn made(code: u16, fields: &Bound<'_, PyAny>, body: AnswerBody) -> PyResult<Self> {
         if !(200..=999).contains(&code) {
@@ -91,16 +116,10 @@ impl Answer {
             }
             map.add(&name, value_of(&value)?);
         }
-        let mut lines = Vec::new();
-        for (name, value) in map.iter() {
-            for piece in [name, b": ", value, b"\r\n"] {
-                lines.extend_from_slice(piece);
-            }
-        }
         Ok(Self {
             code,
+            lines: lines_of(&map),
             fields: map,
-            lines,
             body,
         })
     }

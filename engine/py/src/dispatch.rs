@@ -17,7 +17,7 @@ use crate::errors;
 use crate::file_body::FileBody;
 use crate::kept_file::{self, FileAnswer, Look, Place};
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
-use crate::request::{output, Request, Standing, Walk};
+use crate::request::{output, Request, Standing, Walk, Wish};
 use crate::resources::{BodyWish, Known, Renderer};
 use crate::service::Service;
 use crate::task;
@@ -320,10 +320,9 @@ fn look<'py>(
     resource: &Bound<'py, PyAny>,
     rest: Option<&[u8]>,
 ) -> PyResult<Look<'py>> {
-    if request.get().is_plain_get(request.py()) {
-        kept_file::look(resource, rest)
-    } else {
-        Ok(Look::Nowhere)
+    match request.get().wish(request.py()) {
+        Wish::Other => Ok(Look::Nowhere),
+        wish => kept_file::look(resource, rest, &wish),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Files whose answers are kept, and where a directory's are found: the plain GET of a file that was asked for before
-//! is answered without a step of Python.
+//! is answered without a step of Python, and so is the question whether it has changed.
 //!
 //! An answer holds for a file in one state, which is looked at anew for each request (one `lstat(2)`): device, inode,
 //! size, and the times of the last change of content and of status. A link, a directory or another file in its place
@@ -21,6 +21,7 @@ use crate::clock;
 use crate::file_body::FileBody;
 use crate::kinds::{class_version, own_attributes};
 use crate::lock::Lock;
+use crate::request::Wish;
 
 /// What must be the same of a file for an answer to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ impl Seen {
 
 struct Kept {
     answer: Option<Py<Answer>>,
+    /// The answer to a client that has it already.
+    unchanged: Option<Py<Answer>>,
     /// Until when it may be given without asking Python; `None`: as long as the file is as it was.
     until: Option<i64>,
 }
@@ -87,14 +90,21 @@ impl FileAnswer {
         kept.answer.as_ref().map(|answer| answer.clone_ref(py))
     }
 
-    /// The answer, if it holds now.
-    fn valid_answer(&self, py: Python<'_>) -> Option<Py<Answer>> {
+    /// The answer to what is wished, if it holds now.
+    fn valid_answer(&self, py: Python<'_>, wish: &Wish) -> Option<Py<Answer>> {
         let answer = {
             let kept = self.kept.lock(py);
             if kept.until.is_some_and(|until| clock::moment() >= until) {
                 return None;
             }
-            kept.answer.as_ref()?.clone_ref(py)
+            let answer = kept.answer.as_ref()?;
+            match wish {
+                Wish::Whole => answer.clone_ref(py),
+                Wish::Unless(tag) if is_tag(tag, answer.get().fields.last(b"etag")?) => {
+                    kept.unchanged.as_ref()?.clone_ref(py)
+                }
+                Wish::Unless(_) | Wish::Other => return None,
+            }
         };
         (Seen::at(&self.path) == Some(self.seen)).then_some(answer)
     }
@@ -117,12 +127,15 @@ impl FileAnswer {
         } else {
             return Err(PyTypeError::new_err("a body is bytes or a FileBody"));
         };
-        let answer = Py::new(py, Answer::made(200, fields, body)?)?;
+        let answer = Answer::made(200, fields, body)?;
+        let unchanged = Py::new(py, answer.unchanged(py))?;
+        let answer = Py::new(py, answer)?;
         Ok(Self {
             path: CString::new(path.into_os_string().into_vec())?,
             seen: Seen::from_python(seen)?,
             kept: Lock::new(Kept {
                 answer: Some(answer),
+                unchanged: Some(unchanged),
                 until: None,
             }),
         })
@@ -138,9 +151,18 @@ impl FileAnswer {
     }
 
     fn forget(&self, py: Python<'_>) {
-        let answer = self.kept.lock(py).answer.take();
-        drop(answer);
+        let answers = {
+            let mut kept = self.kept.lock(py);
+            (kept.answer.take(), kept.unchanged.take())
+        };
+        drop(answers);
     }
+}
+
+/// Whether `tags`, as a client sent them, are the one tag `own` by weak comparison (RFC 9110 section 8.8.3.2). Of lists
+/// nothing is said here.
+fn is_tag(tags: &[u8], own: &[u8]) -> bool {
+    tags.strip_prefix(b"W/").unwrap_or(tags) == own.strip_prefix(b"W/").unwrap_or(own)
 }
 
 /// Names longer than this are not kept, and no more than so many: what a client can make up is bounded.
@@ -229,9 +251,13 @@ pub enum Look<'py> {
     Nowhere,
 }
 
-/// Look for the answer to a plain GET of what `rest` (raw, without a slash before it) leads to below `resource`, or of
+/// Look for the answer to a GET of what `rest` (raw, without a slash before it) leads to below `resource`, or of
 /// `resource` itself; its class is one whose `_kept` is in force.
-pub fn look<'py>(resource: &Bound<'py, PyAny>, rest: Option<&[u8]>) -> PyResult<Look<'py>> {
+pub fn look<'py>(
+    resource: &Bound<'py, PyAny>,
+    rest: Option<&[u8]>,
+    wish: &Wish,
+) -> PyResult<Look<'py>> {
     let py = resource.py();
     let version = class_version(resource);
     if version == 0 || rest.is_some_and(|rest| rest.len() > LONGEST_NAME) {
@@ -253,7 +279,7 @@ pub fn look<'py>(resource: &Bound<'py, PyAny>, rest: Option<&[u8]>) -> PyResult<
         _ => return Ok(Look::Nowhere),
     }
     let kept = cache.get().find(py, version, rest);
-    if let Some(answer) = kept.and_then(|kept| kept.get().valid_answer(py)) {
+    if let Some(answer) = kept.and_then(|kept| kept.get().valid_answer(py, wish)) {
         return Ok(Look::Answer(answer));
     }
     Ok(Look::Missing(Place {

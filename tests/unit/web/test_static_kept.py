@@ -105,6 +105,30 @@ class TestAgain:
             assert client.get("/mark").body == b"logo"
             assert looks() == 0
 
+    def test_client_that_has_it_is_told_without_python(self, client: TestClient, looks: Looks) -> None:
+        etag = client.get("/sub/small.txt").header("ETag") or ""
+        first = client.get("/sub/small.txt", headers={"If-None-Match": etag})
+        warm(client, "/sub/small.txt")
+        looks()
+        for condition in (etag, f"W/{etag}"):
+            fields = {"If-None-Match": condition, "If-Modified-Since": "Thu, 01 Jan 1970 00:00:01 GMT"}
+            again = client.get("/sub/small.txt", headers=fields)
+            assert looks() == 0
+            assert (again.code, again.body) == (first.code, b"") == (304, b"")
+            names = [[name for name, _ in each.headers.getAllRawHeaders()] for each in (first, again)]
+            assert names[0] == names[1], "other headers, or in another order"
+
+    @pytest.mark.parametrize(("condition", "code"), [('"x"', 200), ('"x", {}', 304), ("*", 304), ("", 200)])
+    def test_other_tags_are_compared_by_python(
+        self, client: TestClient, looks: Looks, condition: str, code: int
+    ) -> None:
+        etag = client.get("/sub/small.txt").header("ETag") or ""
+        warm(client, "/sub/small.txt")
+        looks()
+        headers = {"If-None-Match": condition.format(etag)}
+        assert client.get("/sub/small.txt", headers=headers).code == code
+        assert looks() > 0
+
     def test_conditions_and_ranges_are_still_answered(self, client: TestClient) -> None:
         warm(client, "/sub/small.txt")
         etag = client.get("/sub/small.txt").header("ETag") or ""
@@ -161,6 +185,15 @@ class TestChanges:
         (tmp_path / "sub" / name).write_bytes(b"other")
         os.utime(tmp_path / "sub" / name, (1, 1))
         assert client.get(f"/sub/{name}").body == b"other"
+
+    def test_condition_is_compared_with_what_is_there_now(
+        self, client: TestClient, tmp_path: Path, name: str
+    ) -> None:
+        warm(client, f"/sub/{name}")
+        etag = client.get(f"/sub/{name}").header("ETag") or ""
+        (tmp_path / "sub" / name).write_bytes(b"other")
+        answer = client.get(f"/sub/{name}", headers={"If-None-Match": etag})
+        assert (answer.code, answer.body) == (200, b"other")
 
     def test_file_in_its_place_is_seen(self, client: TestClient, tmp_path: Path, name: str) -> None:
         body = warm(client, f"/sub/{name}")

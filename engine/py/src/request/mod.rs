@@ -46,6 +46,16 @@ pub enum Standing {
     Over,
 }
 
+/// What a request asks of a file.
+pub enum Wish {
+    /// All of it.
+    Whole,
+    /// All of it, unless it has one of these entity tags (RFC 9110 section 13.1.2).
+    Unless(SmallVec<[u8; 64]>),
+    /// Something else.
+    Other,
+}
+
 /// What programs seldom set or ask for.
 #[derive(Default)]
 pub struct Rare {
@@ -498,28 +508,36 @@ impl Request {
         Some(walk)
     }
 
-    /// Whether it is a GET of the whole of something, as it came: no condition (RFC 9110 section 13.1), no range, and
-    /// nothing that the program may have changed.
-    pub fn is_plain_get(&self, py: Python<'_>) -> bool {
+    /// What it asks of a file, as it came.
+    pub fn wish(&self, py: Python<'_>) -> Wish {
         let state = self.lock(py);
+        // The program may have changed it.
         if state.rare.is_some() || state.request_headers.is_some() {
-            return false;
+            return Wish::Other;
         }
         let Some(head) = state.head.as_ref().filter(|head| head.method() == b"GET") else {
-            return false;
+            return Wish::Other;
         };
-        let asks_more = head.fields().any(|(name, _)| {
-            let asks: &[&[u8]] = match name.len() {
-                5 => &[b"range"],
-                8 => &[b"if-match"],
-                13 => &[b"if-none-match"],
-                17 => &[b"if-modified-since"],
-                19 => &[b"if-unmodified-since"],
-                _ => &[],
-            };
-            asks.iter().any(|ask| name.eq_ignore_ascii_case(ask))
-        });
-        !asks_more
+        let (mut wish, mut since) = (Wish::Whole, false);
+        for (name, value) in head.fields() {
+            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+            match name.len() {
+                5 if is(b"range") => return Wish::Other,
+                8 if is(b"if-match") => return Wish::Other,
+                13 if is(b"if-none-match") => match wish {
+                    Wish::Whole => wish = Wish::Unless(SmallVec::from_slice(value)),
+                    _ => return Wish::Other,
+                },
+                17 if is(b"if-modified-since") => since = true,
+                19 if is(b"if-unmodified-since") => return Wish::Other,
+                _ => {}
+            }
+        }
+        match wish {
+            // Beside If-None-Match this is not looked at (RFC 9110 section 13.1.3).
+            Wish::Whole if since => Wish::Other,
+            wish => wish,
+        }
     }
 
     /// The engine has walked to `depth`, where the rest of the path is passed on.
