@@ -135,7 +135,8 @@ def test_shutdown_waits_for_deferred_and_coroutine_from_before(reactor) -> None:
     reactor.addSystemEventTrigger("during", "shutdown", order.append, "during")
     reactor.callWhenRunning(reactor.stop)
     reactor.run()
-    assert order == ["coroutine", "deferred", "during"]
+    # Both are waited for; on a busy machine either may be first.
+    assert (sorted(order[:2]), order[2:]) == (["coroutine", "deferred"], ["during"])
 
 
 def test_trigger_that_raises_is_logged_and_does_not_stop_the_rest(
