@@ -110,7 +110,7 @@ class ListeningPort(ABC):
             await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _NOTICE)
             stateOf(self._loop).endedPorts.discard(self)
             # What requests have left to be written, if there is such a thing.
-            settle = getattr(self.factory, "settle", None)
+            settle = getattr(self.factory, "settleSessions", None)
             if settle is not None:
                 await settle()
             if stopped:

@@ -92,6 +92,12 @@ class SQLiteSessionStore:
         if self._connection is None:
             # What a database writes beside its file gets the permissions of the file.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        deadline = time.monotonic() + self.patience
+        while True:
             connection = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None)
             try:
                 # Readers and a writer don't wait for each other; what a power cut takes is the last moments.
@@ -99,11 +105,13 @@ class SQLiteSessionStore:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.executescript(_SCHEMA)
-            except BaseException:
+                return connection
+            except BaseException as error:
                 connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+                # Of several processes that make the file at the same time, SQLite refuses some at once.
+                if not _isLocked(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _closeConnection(self) -> None:
         if self._connection is not None:
@@ -178,3 +186,11 @@ class _Transaction:
 def _keyOf(uid: bytes) -> bytes:
     # A copy of the database gives nobody's session away.
     return sha256(uid).digest()
+
+
+def _isLocked(error: BaseException) -> bool:
+    # The lower eight bits are the primary code.
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )

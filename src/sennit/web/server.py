@@ -255,7 +255,7 @@ class Site(HTTPFactory):
     async def stop(self, grace: float | None = None) -> None:
         """Stop what `start` started: running requests get `grace` seconds (`stopGrace` by default) to end."""
         await stopSite(self, self.stopGrace if grace is None else grace)
-        await self.settle()
+        await self.settleSessions()
 
     # Traversal
 
@@ -354,7 +354,7 @@ class Site(HTTPFactory):
         session.uid = _newSessionId()
         self.sessions[session.uid] = session
 
-    async def settle(self) -> None:
+    async def settleSessions(self) -> None:
         """Wait until all that was changed in sessions has been written to the store."""
         if self.sessionKeeper is not None:
             await self.sessionKeeper.settled()

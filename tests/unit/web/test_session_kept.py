@@ -57,7 +57,7 @@ class Clients:
 
     def close(self) -> None:
         for client in self._opened:
-            client._run(client.site.settle())
+            client._run(client.site.settleSessions())
             if client.site.sessionStore is not None:
                 client._run(client.site.sessionStore.close())
             client.close()
@@ -525,7 +525,7 @@ def test_site_below_another_has_its_own_sessions(clientOf: Clients, makeStore: S
     client = clientOf.of(Site(root))
     assert [client.get("/below/x").text for _ in range(2)] == ["1", "2"]
     inner: Any = root.children[b"below"]
-    client._run(inner.settle())
+    client._run(inner.settleSessions())
     if inner.sessionStore is not None:
         client._run(inner.sessionStore.close())
 

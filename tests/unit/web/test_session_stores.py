@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import sqlite3
 import stat
 import warnings
 from collections.abc import Awaitable, Callable
@@ -179,6 +180,29 @@ def test_sqlite_store_sweeps_what_is_over(tmp_path: Path) -> None:
         count = "SELECT (SELECT COUNT(*) FROM session), (SELECT COUNT(*) FROM session_value)"
         assert await store._inThread(lambda: store._open().execute(count).fetchone()) == (1, 1)
         await store.close()
+
+    asyncio.run(main())
+
+
+def test_sqlite_store_waits_for_whoever_makes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def main() -> None:
+        # Holds what the first switch to another journal mode needs, and for which SQLite doesn't wait.
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("CREATE TABLE t (a)")
+        other.execute("BEGIN EXCLUSIVE")
+        hasty, patient = SQLiteSessionStore(path, patience=0.02), SQLiteSessionStore(path, patience=10)
+        with pytest.raises(sqlite3.OperationalError):
+            await hasty.load(A)
+        waiting = asyncio.create_task(patient.save(A, {"": "9"}, 60, create=True))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        other.execute("COMMIT")
+        other.close()
+        assert await waiting
+        await hasty.close()
+        await patient.close()
 
     asyncio.run(main())
 
