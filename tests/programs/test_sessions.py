@@ -24,7 +24,7 @@ from sennit.web.sessions import RedisSessionStore, SQLiteSessionStore
 
 
 class Brief(Session):
-    sessionTimeout = 0.4
+    sessionTimeout = 1.0
 
 
 class Count(Resource):

@@ -271,13 +271,13 @@ def test_unknown_id_makes_a_new_session(clientOf: Clients, uid: str) -> None:
 
 
 class Short(Session):
-    sessionTimeout = 0.2
+    sessionTimeout = 0.5
 
 
 def test_session_expires(clientOf: Clients) -> None:
     client = clientOf(count, sessionFactory=Short)
     client.get("/")
-    client.wait(0.25)
+    client.wait(0.6)
     assert client.get("/").text == "1"
     assert client.site.counter == 2
 
@@ -286,7 +286,7 @@ def test_session_is_kept_alive_by_visits(clientOf: Clients) -> None:
     client = clientOf(look, sessionFactory=Short)
     client.get("/")
     for _ in range(4):
-        client.wait(0.1)
+        client.wait(0.15)
         client.get("/")
     assert client.site.counter == 1
 
@@ -301,7 +301,7 @@ def test_time_of_one_session_can_be_changed(clientOf: Clients) -> None:
 
     client = clientOf(visit, sessionFactory=Short)
     client.post("/")
-    client.wait(0.25)
+    client.wait(0.6)
     assert client.get("/").text == "60"
 
 
@@ -317,9 +317,9 @@ def test_expiry_is_told_once(clientOf: Clients) -> None:
     client = clientOf(visit, sessionFactory=Short)
     for _ in range(3):
         client.get("/")
-        client.wait(0.1)
+        client.wait(0.15)
     assert told == []
-    client.wait(0.25)
+    client.wait(0.6)
     assert told == ["False"]
     assert client.site.sessions == {}
 
@@ -337,10 +337,10 @@ def test_expiry_is_not_told_while_other_processes_see_the_visitor(clientOf: Clie
     there = clientOf.another(client)
     there.site.resource.function = count
     for _ in range(4):
-        client.wait(0.1)
+        client.wait(0.15)
         there.get("/")
     assert told == []
-    client.wait(0.4)
+    client.wait(0.7)
     assert told == [True]
 
 

@@ -118,7 +118,7 @@ def test_store_forgets_a_session_in_time(run: Run) -> None:
 
 def test_store_counts_anew_when_touched(run: Run) -> None:
     async def test(store: Any) -> None:
-        await store.save(A, {"": "9"}, 0.05, create=True)
+        await store.save(A, {"": "9"}, 20, create=True)
         assert await store.touch(A, 60)
         assert (await store.load(A)).secondsLeft > 50
 
