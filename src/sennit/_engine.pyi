@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self, TypeVar, final, overload
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "ASGIApplication",
     "AccessLog",
     "Answer",
     "Channel",
@@ -241,6 +242,28 @@ class FileCache:
     def __len__(self) -> int: ...
 
 @final
+class ASGIApplication:
+    """Calls an ASGI 3 application: makes the scope, and does what `receive` and `send` are to do.
+
+    `resource` is asked for `cancelOnDisconnect` when a client leaves. `state` is copied for each request.
+    `root_path` is put before the path that was asked for, and `raw_root_path`, the same percent-encoded,
+    before the raw one.
+    """
+
+    def __new__(
+        cls,
+        app: Callable[..., object],
+        resource: object,
+        state: dict[str, Any],
+        root_path: str,
+        raw_root_path: bytes,
+    ) -> Self: ...
+    def serve(self, request: Request) -> int:
+        """Call the application for a request; returns NOT_DONE_YET. Raises `sennit.web.error.Error` (501) for
+        a WebSocket.
+        """
+
+@final
 class Connection:
     """One client connection, as a request's `channel` and `connection`."""
 
@@ -324,7 +347,7 @@ class Request:
         the body was refused and ConnectionError if the client left.
         """
     def on_body(self, callback: Callable[[], object] | None) -> None:
-        """Call `callback` once, as soon as `read_body` has something new to say."""
+        """Call `callback` once, as soon as `read_body` has something new to say, or at once."""
 
     # what goes out
     startedWriting: bool

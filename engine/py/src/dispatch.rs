@@ -24,7 +24,7 @@ use crate::task;
 use crate::upstream;
 
 /// The value of `NOT_DONE_YET`.
-const NOT_DONE_YET: i64 = 1;
+pub const NOT_DONE_YET: i64 = 1;
 
 /// What traversal comes to.
 pub enum Found<'py> {

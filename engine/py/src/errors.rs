@@ -20,6 +20,18 @@ pub fn http_error(py: Python<'_>, status: u16) -> PyErr {
     }
 }
 
+/// `sennit.web.asgi.ClientDisconnected`.
+pub fn client_disconnected(py: Python<'_>) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    match CLASS
+        .import(py, "sennit.web.asgi", "ClientDisconnected")
+        .and_then(|class| class.call1(("the client has left",)))
+    {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LOGGER

@@ -3,6 +3,7 @@
 
 mod accesslog;
 mod answer;
+mod asgi;
 mod channel;
 mod clock;
 mod coding;
@@ -75,6 +76,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<file_body::FileBody>()?;
     module.add_class::<kept_file::FileAnswer>()?;
     module.add_class::<kept_file::FileCache>()?;
+    module.add_class::<asgi::ASGIApplication>()?;
     module.add_class::<connection::Connection>()?;
     module.add_class::<request::Request>()?;
     module.add_class::<channel::Channel>()?;

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::asgi::Exchange;
 use crate::dispatch;
 use crate::engine::Shared;
 use crate::errors;
@@ -18,12 +19,13 @@ use crate::lock::Lock;
 use crate::request::Request;
 
 /// What is done with a coroutine's result.
-#[derive(Clone, Copy)]
 enum Purpose {
     /// It is what a render method returns.
     Respond,
     /// It is the resource that traversal has found.
     Render,
+    /// It says nothing: the coroutine is an ASGI application's.
+    Application(Py<Exchange>),
 }
 
 /// What makes of a handler's coroutine the one that a Task can run: where Twisted's own Deferreds may be awaited, which
@@ -57,6 +59,17 @@ pub fn start(
 /// Run a traversal that had to wait for a child; what it finds is rendered.
 pub fn start_traversal(request: &Bound<'_, Request>, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
     run(request, coroutine, None, Purpose::Render, true)
+}
+
+/// Run an ASGI application's coroutine.
+pub fn start_application(
+    request: &Bound<'_, Request>,
+    coroutine: &Bound<'_, PyAny>,
+    resource: &Bound<'_, PyAny>,
+    exchange: &Bound<'_, Exchange>,
+) -> PyResult<()> {
+    let purpose = Purpose::Application(exchange.clone().unbind());
+    run(request, coroutine, Some(resource), purpose, true)
 }
 
 fn run(
@@ -179,7 +192,7 @@ impl Handling {
     fn returned(&self, result: &Bound<'_, PyAny>) {
         let py = result.py();
         let request = self.request.bind(py);
-        match self.purpose {
+        match &self.purpose {
             Purpose::Respond => {
                 let resource = self.resource.as_ref().map(|r| r.bind(py));
                 dispatch::respond(request, result, resource);
@@ -189,6 +202,7 @@ impl Handling {
                     dispatch::render(&conn, request, result);
                 }
             }
+            Purpose::Application(exchange) => exchange.get().returned(py),
         }
     }
 
@@ -201,8 +215,12 @@ impl Handling {
             return Ok(());
         }
         let ordinary = error.is_instance_of::<PyException>(py);
-        let resource = self.resource.as_ref().map(|r| r.bind(py));
-        dispatch::failed(self.request.bind(py), error.clone_ref(py), resource);
+        if let Purpose::Application(exchange) = &self.purpose {
+            exchange.get().raised(py, error.clone_ref(py));
+        } else {
+            let resource = self.resource.as_ref().map(|r| r.bind(py));
+            dispatch::failed(self.request.bind(py), error.clone_ref(py), resource);
+        }
         if ordinary {
             Ok(())
         } else {
@@ -285,6 +303,9 @@ impl Handling {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.request)?;
         visit.call(&self.resource)?;
+        if let Purpose::Application(exchange) = &self.purpose {
+            visit.call(exchange)?;
+        }
         visit.call(&self.coroutine)
     }
 }

@@ -160,6 +160,7 @@ impl Conn {
     fn work_through(self: &Arc<Self>, py: Python<'_>, input: &[u8]) -> usize {
         let mut used = 0;
         let mut served = 0;
+        let mut waiting: Option<Py<Request>> = None;
         loop {
             let next = {
                 let mut state = self.lock(py);
@@ -171,10 +172,13 @@ impl Conn {
                 state.next(py, input, &mut used)
             };
             match next {
-                Next::Wait => return used,
+                Next::Wait => match waiting.take() {
+                    Some(request) => self.dispatch_once(py, request.bind(py)),
+                    None => return used,
+                },
                 Next::Head(head) => {
                     served += 1;
-                    self.begin(py, head);
+                    waiting = self.begin(py, head);
                 }
                 Next::News => self.tell_reader(py),
                 Next::WriteTo(file, piece) => {
@@ -186,6 +190,7 @@ impl Conn {
                     }
                 }
                 Next::Complete => {
+                    waiting = None;
                     self.complete(py);
                     if used == input.len() {
                         return used;
@@ -204,7 +209,8 @@ impl Conn {
         }
     }
 
-    fn begin(self: &Arc<Self>, py: Python<'_>, head: Head) {
+    /// Begin a request. Gives it back if its program is to be called as soon as what is here of its body is at hand.
+    fn begin(self: &Arc<Self>, py: Python<'_>, head: Head) -> Option<Py<Request>> {
         let service = self.service.get();
         let channel = || crate::connection::Connection::wrap(py, Arc::clone(self));
         let request = match service.make_request(py, channel) {
@@ -212,7 +218,7 @@ impl Conn {
             Err(error) => {
                 errors::log(py, "a request object could not be made", error);
                 self.refuse(py, 500, "Internal Server Error");
-                return;
+                return None;
             }
         };
         let framing = head.framing();
@@ -249,21 +255,24 @@ impl Conn {
             // However short the request, the time between requests begins anew after it.
             state.phase = Phase::Program;
         }
-        if framing != Framing::None {
-            self.prepare_body(py, &request, framing);
-        }
+        let streams = framing != Framing::None && self.prepare_body(py, &request, framing);
+        streams.then(|| request.unbind())
     }
 
-    /// Decide where the body goes, before any of it is read (RFC 9110 section 15.5.14).
+    /// Decide where the body goes, before any of it is read (RFC 9110 section 15.5.14). Gives whether the program is to
+    /// be called before the body is all there.
     fn prepare_body(
         self: &Arc<Self>,
         py: Python<'_>,
         request: &Bound<'_, Request>,
         framing: Framing,
-    ) {
+    ) -> bool {
         let wish = match dispatch::probe(self.service.get(), request) {
             Ok(wish) => wish,
-            Err(error) => return self.fail_current(py, error),
+            Err(error) => {
+                self.fail_current(py, error);
+                return false;
+            }
         };
         let declared = match framing {
             Framing::Length(length) => Some(length),
@@ -275,13 +284,13 @@ impl Conn {
             .zip(limit)
             .is_some_and(|(length, limit)| length > limit)
         {
-            return self.fail_current(py, errors::http_error(py, 413));
+            self.fail_current(py, errors::http_error(py, 413));
+            return false;
         }
         self.lock(py).receiver.set_body_limit(limit);
         if wish.streams {
             self.lock(py).sink = Sink::Stream(Vec::new());
-            self.dispatch(py, request);
-            return;
+            return true;
         }
         let sink = match self.given_file(py, declared) {
             Ok(Some(file)) => Ok(Sink::Given(file)),
@@ -295,6 +304,7 @@ impl Conn {
             }
             Err(error) => self.fail_current(py, error),
         }
+        false
     }
 
     /// The file that a program's `Site.getContentFile(length)` wants the body in.
@@ -362,6 +372,17 @@ impl Conn {
     fn dispatch(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {
         self.lock(py).facts.dispatched = true;
         dispatch::process(self, request);
+    }
+
+    /// Call the program for a request that streams its body, unless that has been done or there is no need any more.
+    fn dispatch_once(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {
+        let due = {
+            let state = self.lock(py);
+            state.is_current(request) && !state.facts.dispatched
+        };
+        if due {
+            self.dispatch(py, request);
+        }
     }
 
     /// The program's reader of the body, if one waits, may look again.

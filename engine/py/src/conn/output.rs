@@ -43,6 +43,8 @@ pub struct HeadPlan<'a> {
     pub last: bool,
     /// What becomes of the body.
     pub body: coding::Body,
+    /// The length of the whole body, where the program has said it by other means than a field.
+    pub length: Option<u64>,
 }
 
 /// Body bytes on their way out.
@@ -66,6 +68,11 @@ impl<'a> Piece<'a> {
             .and_then(|data| data.cast_exact::<PyBytes>().ok())
             .map(|data| Bytes::from_owner(PyBackedBytes::from(data.clone())));
         Self { bytes, owner }
+    }
+
+    /// Bytes that are to be copied.
+    pub const fn copied(bytes: &'a [u8]) -> Self {
+        Self { bytes, owner: None }
     }
 
     /// Bytes of the engine's own.
@@ -419,7 +426,10 @@ impl Conn {
             return outcome;
         }
         let mut response = request.get().lock(py);
-        let length = last.then_some(bytes.len() as u64);
+        let length = plan
+            .as_ref()
+            .and_then(|plan| plan.length)
+            .or(last.then_some(bytes.len() as u64));
         state.begin_response(py, &mut response, plan, length);
         let coded;
         if let Some(result) = state.encode(bytes, last) {

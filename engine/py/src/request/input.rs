@@ -188,30 +188,30 @@ fn rest_of_content(request: &Bound<'_, Request>) -> PyResult<Option<Py<PyBytes>>
     Ok(Some(piece.cast_into::<PyBytes>()?.unbind()))
 }
 
-/// Call `callback` once `read_body` has news: at once if the client has left.
+/// Call `callback` once `read_body` has news: at once if it has some already, or if the client has left.
 pub fn on_body(request: &Bound<'_, Request>, callback: Option<Py<PyAny>>) -> PyResult<()> {
     let py = request.py();
-    let conn = request.get().conn(py);
-    let old = match (&conn, &callback) {
-        (Some(conn), _) => {
+    let (now, old) = match request.get().conn(py) {
+        Some(conn) => {
             let mut state = conn.lock(py);
-            if state.is_current(request) {
-                std::mem::replace(
-                    &mut state.waiting().on_body,
-                    callback.as_ref().map(|c| c.clone_ref(py)),
-                )
-            } else {
-                None
+            if !state.is_current(request) {
+                return Ok(());
             }
+            let news = matches!(&state.sink, Sink::Stream(buffer) if !buffer.is_empty());
+            let (now, later) = if news {
+                (callback, None)
+            } else {
+                (None, callback)
+            };
+            (now, std::mem::replace(&mut state.waiting().on_body, later))
         }
-        (None, Some(callback)) => {
-            callback.bind(py).call0()?;
-            None
-        }
-        (None, None) => None,
+        None => (callback, None),
     };
     drop(old);
-    Ok(())
+    match now {
+        Some(callback) => callback.bind(py).call0().map(drop),
+        None => Ok(()),
+    }
 }
 
 /// The `channel` of a request: its connection, as long as it has one.

@@ -1,5 +1,6 @@
 //! `Request`: the native part of a request, and of the response that it also is.
 
+mod application;
 mod coded;
 mod face;
 pub mod input;
@@ -214,19 +215,13 @@ impl RequestState {
 
     /// The target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
     fn raw_path(&self) -> &[u8] {
-        let target = self.head.as_ref().map_or(&b"/"[..], Head::target);
-        let path = target.split(|b| *b == b'?').next().unwrap_or_default();
-        if path.starts_with(b"/") || path == b"*" {
-            return path;
-        }
-        let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else {
-            return path;
-        };
-        let after = path.get(scheme_end + 3..).unwrap_or_default();
-        match after.iter().position(|b| *b == b'/') {
-            Some(slash) => after.get(slash..).unwrap_or(b"/"),
-            None => b"/",
-        }
+        raw_path_of(self.head.as_ref().map_or(&b"/"[..], Head::target))
+    }
+
+    /// Set the status, with the phrase that belongs to it.
+    pub fn set_code(&mut self, code: u16) {
+        self.code = code;
+        self.message = None;
     }
 
     /// What follows the first `depth` segments of the path, from its slash on.
@@ -253,6 +248,22 @@ impl RequestState {
             .strip_prefix(b"/")
             .map(|rest| rest.split(|b| *b == b'/'));
         segments.into_iter().flatten()
+    }
+}
+
+/// A target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
+pub fn raw_path_of(target: &[u8]) -> &[u8] {
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    if path.starts_with(b"/") || path == b"*" {
+        return path;
+    }
+    let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else {
+        return path;
+    };
+    let after = path.get(scheme_end + 3..).unwrap_or_default();
+    match after.iter().position(|b| *b == b'/') {
+        Some(slash) => after.get(slash..).unwrap_or(b"/"),
+        None => b"/",
     }
 }
 

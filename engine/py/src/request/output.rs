@@ -153,6 +153,7 @@ fn plan_head(request: &Bound<'_, Request>, extent: &Extent<'_>) -> PyResult<Head
         lines: None,
         last: draining,
         body,
+        length: None,
     })
 }
 
@@ -447,6 +448,7 @@ pub fn respond_answer(
         lines: Some(&answer.lines),
         last,
         body: Body::Plain,
+        length: None,
     };
     let outcome = match &answer.body {
         AnswerBody::Bytes(body) => {
