@@ -45,6 +45,11 @@ class Lifespan:
         """Whether the application has a lifespan and it goes on: known after `startup`."""
         return self._run is not None
 
+    @property
+    def isRunning(self) -> bool:
+        """Whether somebody has started it, and the application may be called."""
+        return self._users > 0
+
     async def startup(self) -> None:
         """Start the application, unless somebody has before. Raises LifespanFailed, and RuntimeError if it
         runs in another loop."""

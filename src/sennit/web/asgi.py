@@ -7,6 +7,7 @@ The application sees what is below the resource as its own: the segments that le
 Its coroutine runs in the event loop's thread, in a task that is started at once (from Python 3.12 on).
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -15,6 +16,7 @@ from urllib.parse import quote
 from sennit._engine import ASGIApplication
 from sennit.web._accesslog import escapeForLog
 from sennit.web._asgilifespan import Lifespan, LifespanFailed
+from sennit.web.error import Error
 from sennit.web.resource import Resource
 
 if TYPE_CHECKING:
@@ -59,9 +61,8 @@ class ASGIResource(Resource):
             raise ValueError(f"rootPath begins with a slash: {rootPath!r}")
         raw = quote(rootPath, safe="/%:@!$&'()*+,;=~").encode("ascii")
         self._application = ASGIApplication(app, self, self.lifespan.state, rootPath, raw)
-        if type(self).render is ASGIResource.render:
-            # Without a call of Python's in between.
-            self.render = self._application.serve  # type: ignore[method-assign]
+        self._started = asyncio.Event()
+        self._renderWith(self._application.serve)
 
     def getChildWithDefault(self, path: bytes, request: "Request") -> NoReturn:
         """The application answers for everything below itself: raises RuntimeError."""
@@ -74,6 +75,36 @@ class ASGIResource(Resource):
     def render(self, request: "Request") -> Any:
         """Call the application. A request for a WebSocket is answered with 501."""
         return self._application.serve(request)
+
+    def _renderWith(self, function: Callable[["Request"], Any]) -> None:
+        if type(self).render is ASGIResource.render:
+            # The engine finds it here, without a call of Python's in between.
+            self.render = function  # type: ignore[method-assign, assignment]
+
+    # Called by a site that the resource is below
+
+    def announceServing(self) -> None:
+        """There may be requests before the application has started: they wait for it."""
+        self._renderWith(self._renderLater)
+
+    async def beforeServing(self) -> None:
+        """Start the application. Raises LifespanFailed."""
+        try:
+            await self.lifespan.startup()
+        finally:
+            self._started.set()
+        self._renderWith(self._application.serve)
+
+    async def afterServing(self) -> None:
+        """End the application. Raises LifespanFailed."""
+        self._started.clear()
+        await self.lifespan.shutdown()
+
+    async def _renderLater(self, request: "Request") -> Any:
+        await self._started.wait()
+        if self.lifespan.isRunning:
+            return self._application.serve(request)
+        raise Error(503)
 
 
 # Called by the engine

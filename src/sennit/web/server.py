@@ -18,7 +18,7 @@ from sennit.web._parsing import quote, unquote
 from sennit.web._session import Session
 from sennit.web._sessioncookie import SessionCookie
 from sennit.web._sessionrequest import SessionNotLoaded, SessionRequest
-from sennit.web._starting import Starting, stopSite
+from sennit.web._starting import Around, Starting, beginWithReactor, stopSite
 from sennit.web.error import UnsupportedMethod
 from sennit.web.iweb import IResource, ResourceLike
 from sennit.web.pages import ErrorPageResource
@@ -245,6 +245,14 @@ class Site(HTTPFactory):
         return f"<{type(self).__name__} at {id(self):#x} of {self.resource!r}>"
 
     # Starting and stopping inside a running loop
+
+    # What resources need around the serving, once the site listens.
+    around: Around | None = None
+
+    def startFactory(self) -> None:
+        """Begin to serve: open the access log, and begin what resources need around the serving."""
+        super().startFactory()
+        beginWithReactor(self)
 
     def start(self, port: int = 0, interface: str = "127.0.0.1", *, backlog: int = 1024) -> Starting:
         """Listen in the running event loop: `port = await site.start(8080)`, where `port.getHost().port`
