@@ -18,11 +18,13 @@ from typing import Any
 from sennit.internet import reactor
 from sennit.internet.address import UNIXAddress
 from sennit.web import http
+from sennit.web.asgi import ASGIResource
 from sennit.web.resource import Resource
 from sennit.web.server import Site
 from sennit.web.static import File
 
 from .app import Recorder, build, perform_all, proxied_root
+from .asgi import application
 
 
 class Collector(logging.Handler):
@@ -91,6 +93,12 @@ class Bench:
         root = self.sites[port].resource
         assert isinstance(root, Resource)
         root.putChild("files", File(folder))
+
+    async def serve_asgi(self, port: int) -> None:
+        """Serve the ASGI application at /asgi."""
+        root = self.sites[port].resource
+        assert isinstance(root, Resource)
+        root.putChild("asgi", ASGIResource(application))
 
     async def die_of_broken_pipes(self) -> None:
         """Set SIGPIPE back to what it is without Python, as some programs do."""
