@@ -19,6 +19,8 @@ ASYNCIO_PEERS = frozenset(
 )
 RACES = ("buy-64", "buy-512", "echo1k-64", "echo64k-64", "missing-64", "dynamic-64", "stream-64")
 """Where Sennit must answer more requests per second than every peer."""
+ASGI_RACES = ("asgi-64", "starlette-64", "fastapi-64", "asgi-stream-64", "asgi-sleep10ms-512")
+"""The same for ASGI applications, and in CPU time per request as well."""
 _STATIC = ("static1k-64", "static64k-64", "static1m-64")
 OF_NGINX = dict(zip(_STATIC, (0.80, 0.95, 0.95), strict=True))
 """The requests per second of files, as a part of nginx's."""
@@ -55,7 +57,7 @@ def judge(findings: Findings) -> list[Verdict]:
         _at_least("sleep0-64: requests/s of the best asyncio peer's", 1.0, _sleep0_of_asyncio(findings)),
         *(
             _at_least(f"{key}: requests/s of the best peer's", 1.0, _of_peer(findings, key))
-            for key in (*RACES, *OF_NGINX)
+            for key in (*RACES, *OF_NGINX, *ASGI_RACES)
         ),
         *(
             _at_least(
@@ -73,7 +75,10 @@ def judge(findings: Findings) -> list[Verdict]:
             PROXY_OF_NGINX,
             _of(findings, "proxy-64", NGINX, "requests_per_second"),
         ),
-        _at_most("buy-64: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings)),
+        *(
+            _at_most(f"{key}: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings, key))
+            for key in ("buy-64", *ASGI_RACES)
+        ),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
         _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),
         _at_most("upload: rise of RSS in MiB", 8.0, _value(findings, "upload", 2)),
@@ -127,8 +132,8 @@ def _sleep0_of_asyncio(findings: Findings) -> float | None:
     return _quotient(_figure(medians, SENNIT, "requests_per_second"), theirs)
 
 
-def _cpu_of_peer(findings: Findings) -> float | None:
-    medians = findings.load("buy-64")
+def _cpu_of_peer(findings: Findings, key: str) -> float | None:
+    medians = findings.load(key)
     thriftiest = min(
         (sample.cpu_us_per_request for name, sample in medians.items() if name not in REFERENCES | {SENNIT}),
         default=None,

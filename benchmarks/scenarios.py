@@ -4,7 +4,7 @@ import gzip
 from dataclasses import dataclass
 
 from benchmarks import files
-from benchmarks.programs.pages import CHUNK_BYTES, CHUNK_COUNT, CHUNKS, PAGE
+from benchmarks.programs.pages import CHUNK_BYTES, CHUNK_COUNT, CHUNKS, HELLO, PAGE
 
 HEAVY = "load"
 WRK = "wrk"
@@ -51,7 +51,7 @@ class Scenario:
             f"HTTP/1.1 {self.status} {reason}\r\nServer: Sennit\r\n"
             "Date: Sat, 22 Nov 2025 12:00:00 GMT\r\nContent-Type: text/html\r\n"
         )
-        if self.program == "stream":
+        if self.program in {"stream", "asgi_stream"}:
             chunks = b"".join(b"%x\r\n%b\r\n" % (CHUNK_BYTES, chunk) for chunk in CHUNKS)
             return f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks + b"0\r\n\r\n"
         body = self.body if self.body is not None else b"<html><body>404</body></html>".ljust(200)
@@ -120,6 +120,26 @@ LOADS: tuple[Scenario, ...] = (
         coding="gzip",
     ),
     Scenario("proxy", "the 402 page of a server behind, passed on", "proxy", "/buy", 402, PAGE),
+    Scenario("asgi", "ASGI, a greeting", "asgi_hello", "/", 200, HELLO),
+    Scenario("starlette", "Starlette, JSON", "starlette", "/json", 200, b'{"hello":"world"}'),
+    Scenario(
+        "fastapi",
+        "FastAPI, a pydantic model as JSON",
+        "fastapi",
+        "/item/5",
+        200,
+        b'{"number":5,"name":"A sennit","price":2.5,"tags":["cord","braided"]}',
+    ),
+    Scenario(
+        "asgi-stream",
+        f"ASGI, {CHUNK_COUNT} chunks of {CHUNK_BYTES} bytes",
+        "asgi_stream",
+        "/stream",
+        200,
+        b"".join(CHUNKS),
+        generator=HEAVY,
+    ),
+    Scenario("asgi-sleep10ms", "ASGI, after `asyncio.sleep(0.01)`", "asgi_sleep", "/", 200, HELLO, (512,)),
 )
 """Scenarios measured as requests per second, in the order they are run."""
 

@@ -32,6 +32,8 @@ _DOWN = frozenset({"download"})
 _STATIC = frozenset({"static"})
 _GZIP = frozenset({"gzip"})
 _PROXY = frozenset({"proxy"})
+_HANDS_ON = frozenset({"asgi_hello", "asgi_stream", "asgi_sleep"})
+_ASGI = _HANDS_ON | {"starlette", "fastapi"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,18 @@ def _peregrine(interface: str) -> tuple[str, ...]:
     return (*options.split(), f"benchmarks.programs.{interface}_apps:{{program}}")
 
 
+def _hypercorn() -> tuple[str, ...]:
+    options = "-m hypercorn --bind 127.0.0.1:{port} --workers 1 --worker-class uvloop --backlog 8192"
+    options += " --keep-alive 600 --log-level CRITICAL"
+    return (*options.split(), "benchmarks.programs.asgi_apps:{program}")
+
+
+def _h2corn() -> tuple[str, ...]:
+    options = "-m h2corn --bind 127.0.0.1:{port} --workers 1 --runtime-threads 1 --loop uvloop --backlog 8192"
+    options += " --lifespan off --no-access-log"
+    return (*options.split(), "benchmarks.programs.asgi_apps:{program}")
+
+
 def _granian_static() -> tuple[str, ...]:
     *options, _ = _granian("rsgi")
     mount = ("--static-path-route", "/static", "--static-path-mount", "{files}")
@@ -88,26 +102,36 @@ SERVERS: tuple[Server, ...] = (
     Server(
         SENNIT,
         "Resource",
-        ("{programs}/sennit_{program}.py", "{port}"),
-        _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY,
+        ("{programs}/{sennit_script}", "{port}", "{program}"),
+        _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY | _ASGI,
         ("sennit",),
     ),
     Server(NGINX, "C", (), _STATIC | _GZIP | _PROXY),
     Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
     Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
-    Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC, ("fastpysgi",)),
+    Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC | _ASGI, ("fastpysgi",)),
     Server("bjoern", "WSGI", _script("run_bjoern.py"), _SYNC | _DOWN, ("bjoern",)),
     Server("peregrine-wsgi", "WSGI", _peregrine("wsgi"), _SYNC | _DOWN, ("peregrine-server",)),
     Server(
-        "peregrine-asgi", "ASGI", _peregrine("asgi"), _ASYNC | _UP | _DOWN, ("peregrine-server", "uvloop")
+        "peregrine-asgi",
+        "ASGI",
+        _peregrine("asgi"),
+        _ASYNC | _UP | _DOWN | _ASGI,
+        ("peregrine-server", "uvloop"),
     ),
-    Server("granian-rsgi", "RSGI", _granian("rsgi"), _ASYNC | _UP | _DOWN, ("granian", "uvloop")),
-    Server("granian-asgi", "ASGI", _granian("asgi"), _ASYNC | _UP | _DOWN, ("granian", "uvloop")),
+    Server("granian-rsgi", "RSGI", _granian("rsgi"), _ASYNC | _UP | _DOWN | _HANDS_ON, ("granian", "uvloop")),
+    Server("granian-asgi", "ASGI", _granian("asgi"), _ASYNC | _UP | _DOWN | _ASGI, ("granian", "uvloop")),
     Server("granian-wsgi", "WSGI", _granian("wsgi"), _SYNC | _DOWN, ("granian",)),
     Server("socketify", "native", _script("run_socketify.py"), _ASYNC, ("socketify",)),
     Server(
-        "uvicorn", "ASGI", _script("run_uvicorn.py"), _ASYNC | _UP | _DOWN, ("uvicorn", "uvloop", "httptools")
+        "uvicorn",
+        "ASGI",
+        _script("run_uvicorn.py"),
+        _ASYNC | _UP | _DOWN | _ASGI,
+        ("uvicorn", "uvloop", "httptools", "starlette", "fastapi", "pydantic"),
     ),
+    Server("hypercorn", "ASGI", _hypercorn(), _ASGI, ("hypercorn", "uvloop")),
+    Server("h2corn", "ASGI", _h2corn(), _ASGI, ("h2corn", "uvloop")),
     Server("aiohttp", "native", _script("run_aiohttp.py"), _ASYNC | _UP | _DOWN, ("aiohttp", "uvloop")),
     Server("twisted", "Resource", _script("run_twisted.py"), _ASYNC | _PROXY, ("Twisted",)),
     Server("robyn", "native", _script("run_robyn.py"), _ASYNC, ("robyn",)),
@@ -224,6 +248,11 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def sennit_script(program: str) -> str:
+    """Return the name of the file that serves a scenario's program by Sennit."""
+    return "sennit_asgi.py" if program in _ASGI else f"sennit_{program}.py"
+
+
 class Launcher:
     """Starts servers on their core with the right interpreter."""
 
@@ -282,6 +311,7 @@ class Launcher:
         if python is None:
             raise NotStarted("no interpreter has sennit._engine")
         names = {"port": port, "program": scenario.program, "programs": PROGRAMS, "files": files.FOLDER}
+        names["sennit_script"] = sennit_script(scenario.program)
         return [str(python), *(part.format(**names) for part in server.arguments)]
 
     def start(self, server: Server, scenario: Scenario) -> Running:

@@ -1,10 +1,11 @@
-"""The scenarios as hand-written ASGI applications, for uvicorn, granian, peregrine and fastpysgi."""
+"""The scenarios as hand-written ASGI applications, for Sennit and the ASGI servers."""
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, NOT_FOUND, PAGE
+from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, HELLO, NOT_FOUND, PAGE, SLEEP_SECONDS
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,6 +26,9 @@ def _whole(content_type: bytes, body: bytes, status: int) -> tuple[dict[str, Any
 PAGE_START, PAGE_BODY = _whole(b"text/html", PAGE, 402)
 MISSING_START, MISSING_BODY = _whole(b"text/html", NOT_FOUND, 404)
 STREAM_START = {"type": "http.response.start", "status": 200, "headers": BINARY}
+
+
+HELLO_START, HELLO_BODY = _whole(b"text/plain", HELLO, 200)
 
 
 async def missing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,3 +126,26 @@ async def download(scope: Scope, receive: Receive, send: Send) -> None:
     for _ in range(BLOCK_COUNT):
         await send({"type": "http.response.body", "body": BLOCK, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def asgi_hello(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a greeting."""
+    await send(HELLO_START)
+    await send(HELLO_BODY)
+
+
+async def asgi_sleep(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a greeting after a hundredth of a second."""
+    await asyncio.sleep(SLEEP_SECONDS)
+    await send(HELLO_START)
+    await send(HELLO_BODY)
+
+
+asgi_stream = stream
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded where they are asked for: not every interpreter has the frameworks.
+    if name in {"starlette", "fastapi"}:
+        return getattr(importlib.import_module("benchmarks.programs.framework_apps"), name)
+    raise AttributeError(name)

@@ -15,3 +15,7 @@ BLOCK = b"\0" * 65536
 TRANSFER_BYTES = 1 << 30
 BLOCK_COUNT = TRANSFER_BYTES // len(BLOCK)
 """Scenarios `upload` and `download`: 1 GiB, in the second handed over in blocks of 64 KiB."""
+
+HELLO = b"Hello, world!"
+SLEEP_SECONDS = 0.01
+"""Scenarios `asgi` and `asgi-sleep10ms`."""

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, NOT_FOUND, PAGE
+from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, HELLO, NOT_FOUND, PAGE, SLEEP_SECONDS
 
 HTML = [("content-type", "text/html")]
 TEXT = [("content-type", "text/plain")]
@@ -81,3 +81,17 @@ async def download(scope: Any, protocol: Any) -> None:
     transport = protocol.response_stream(200, BINARY)
     for _ in range(BLOCK_COUNT):
         await transport.send_bytes(BLOCK)
+
+
+async def asgi_hello(scope: Any, protocol: Any) -> None:
+    """Answer with a greeting."""
+    protocol.response_bytes(200, TEXT, HELLO)
+
+
+async def asgi_sleep(scope: Any, protocol: Any) -> None:
+    """Answer with a greeting after a hundredth of a second."""
+    await asyncio.sleep(SLEEP_SECONDS)
+    protocol.response_bytes(200, TEXT, HELLO)
+
+
+asgi_stream = stream

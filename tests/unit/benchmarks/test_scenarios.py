@@ -7,7 +7,7 @@ from benchmarks.goals import ASYNCIO_PEERS
 from benchmarks.paths import PROGRAMS
 from benchmarks.runs import Plan
 from benchmarks.scenarios import LOADS, NAMES, by_name
-from benchmarks.servers import SENNIT, SERVERS, without_folders
+from benchmarks.servers import SENNIT, SERVERS, sennit_script, without_folders
 
 
 def test_request_has_the_length_of_its_body() -> None:
@@ -20,7 +20,7 @@ def test_request_has_the_length_of_its_body() -> None:
 def test_sennit_has_a_program_for_every_scenario() -> None:
     sennit = next(server for server in SERVERS if server.name == SENNIT)
     assert {scenario.program for scenario in LOADS} <= sennit.programs
-    assert all((PROGRAMS / f"sennit_{program}.py").exists() for program in sennit.programs)
+    assert all((PROGRAMS / sennit_script(program)).exists() for program in sennit.programs)
 
 
 def test_asyncio_peers_are_servers() -> None:
