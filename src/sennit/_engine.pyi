@@ -25,6 +25,7 @@ __all__ = [
     "FileCache",
     "Forward",
     "Headers",
+    "Metrics",
     "Request",
     "Service",
     "Upstream",
@@ -123,10 +124,14 @@ class Service:
         protocol. ValueError for what is none of these.
         """
     def set_access_log(self, log: AccessLog | None) -> None: ...
+    def set_metrics(self, metrics: Metrics | None) -> None: ...
     def set_log_hook(self, hook: Callable[[Request], object] | None) -> None:
         """Call `hook(request)` as each request finishes: for log formatters written in Python."""
     def start_draining(self) -> None:
         """From now on each response closes its connection, and idle connections are closed."""
+    @property
+    def draining(self) -> bool:
+        """Whether `start_draining` was called."""
     @property
     def connections(self) -> int: ...
     @property
@@ -144,6 +149,20 @@ class AccessLog:
     def flush(self) -> None:
         """Wait until all lines so far are written."""
     def close(self) -> None: ...
+
+@final
+class Metrics:
+    """Counts finished requests in memory that is given, which other processes may read.
+
+    `cells` is a writable buffer of CELLS native integers of 64 bits (format "Q"). Place 0 is the sum of
+    durations in microseconds, 1 the bytes of bodies sent; from 2 on are the numbers of requests that took up
+    to 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 s, and longer. From 32 on are 8 rows of 1000
+    places for the status codes: of GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH and other methods. The places
+    from 20 to 31 are not used. ValueError for another buffer."""
+
+    CELLS: int
+
+    def __new__(cls, cells: Any) -> Self: ...
 
 @final
 class Answer:

@@ -157,15 +157,32 @@ fn client_of(conn: &Conn, head: &Head) -> Option<String> {
     }
 }
 
-/// Log a finished request as its site wants it.
+/// Count and log a finished request as its site wants it.
 pub fn log(request: &Bound<'_, Request>, conn: &Conn) {
     let py = request.py();
-    let (native, hook) = conn.service.get().log_targets(py);
-    if let Some(native) = native {
+    let targets = conn.service.get().log_targets(py);
+    if let Some(metrics) = targets.metrics {
         request.get().with_record(py, |head, state, duration| {
+            let method = head.map_or(&b""[..], Head::method);
+            let bytes = state.sent_length;
+            metrics.get().count(method, state.code, bytes, duration);
+        });
+    }
+    if let Some(native) = targets.native {
+        write_line(request, conn, native.get());
+    }
+    if let Some(hook) = targets.hook {
+        errors::log_if_failed(py, "logging a request", hook.call1(py, (request,)));
+    }
+}
+
+fn write_line(request: &Bound<'_, Request>, conn: &Conn, log: &AccessLog) {
+    request
+        .get()
+        .with_record(request.py(), |head, state, duration| {
             let Some(head) = head else { return };
             let client = client_of(conn, head);
-            native.get().add(&AccessRecord {
+            log.add(&AccessRecord {
                 time: clock::seconds(),
                 client: client.as_deref().map(str::as_bytes),
                 method: head.method(),
@@ -181,8 +198,4 @@ pub fn log(request: &Bound<'_, Request>, conn: &Conn) {
                 user_agent: head.field(b"user-agent"),
             });
         });
-    }
-    if let Some(hook) = hook {
-        errors::log_if_failed(py, "logging a request", hook.call1(py, (request,)));
-    }
 }

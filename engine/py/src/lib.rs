@@ -17,6 +17,7 @@ mod headers;
 mod kept_file;
 mod kinds;
 mod lock;
+mod metrics;
 mod request;
 mod resources;
 mod segments;
@@ -71,6 +72,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<headers::Headers>()?;
     module.add_class::<service::Service>()?;
     module.add_class::<accesslog::AccessLog>()?;
+    module.add_class::<metrics::Metrics>()?;
     module.add_class::<answer::Answer>()?;
     module.add_class::<coding::PyEncoder>()?;
     module.add_class::<file_body::FileBody>()?;

@@ -13,17 +13,22 @@ use pyo3::types::{PyString, PyTuple, PyType};
 use crate::accesslog::AccessLog;
 use crate::kinds::{class_version, is_bare, is_only_reference, own_attributes};
 use crate::lock::Lock;
+use crate::metrics::Metrics;
 use crate::request::Request;
 use crate::resources::{attribute, Profiles, Stock};
 use crate::segments::Segments;
 use crate::settings::Settings;
 use crate::trust::Trust;
 
-/// How a finished request is logged.
+/// What is told of finished requests.
 #[derive(Default)]
-struct Logging {
-    native: Option<Py<AccessLog>>,
-    hook: Option<Py<PyAny>>,
+pub struct LogTargets {
+    /// Writes a line.
+    pub native: Option<Py<AccessLog>>,
+    /// Is called.
+    pub hook: Option<Py<PyAny>>,
+    /// Counts.
+    pub metrics: Option<Py<Metrics>>,
 }
 
 /// One site's face towards the engine; see `_engine.pyi`.
@@ -57,7 +62,7 @@ pub struct Service {
     spare: Lock<Option<Py<Request>>>,
     /// The state of the request class, and whether `defaultContentType` was `text/html` in it.
     html_by_default: Lock<(u32, bool)>,
-    logging: RwLock<Logging>,
+    logging: RwLock<LogTargets>,
     logs: AtomicBool,
     /// Factories of encoders for all responses.
     codings: RwLock<Option<Py<PyTuple>>>,
@@ -216,13 +221,14 @@ impl Service {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The native access log and the hook, as they are now.
-    pub fn log_targets(&self, py: Python<'_>) -> (Option<Py<AccessLog>>, Option<Py<PyAny>>) {
+    /// What is to be told of a finished request, as it is now.
+    pub fn log_targets(&self, py: Python<'_>) -> LogTargets {
         let logging = self.logging.read();
-        (
-            logging.native.as_ref().map(|l| l.clone_ref(py)),
-            logging.hook.as_ref().map(|h| h.clone_ref(py)),
-        )
+        LogTargets {
+            native: logging.native.as_ref().map(|l| l.clone_ref(py)),
+            hook: logging.hook.as_ref().map(|h| h.clone_ref(py)),
+            metrics: logging.metrics.as_ref().map(|m| m.clone_ref(py)),
+        }
     }
 
     /// Whether responses may be coded.
@@ -238,10 +244,10 @@ impl Service {
         self.codings.read().as_ref().map(|c| c.clone_ref(py))
     }
 
-    fn change_logging(&self, change: impl FnOnce(&mut Logging)) {
+    fn change_logging(&self, change: impl FnOnce(&mut LogTargets)) {
         let mut logging = self.logging.write();
         change(&mut logging);
-        let any = logging.native.is_some() || logging.hook.is_some();
+        let any = logging.native.is_some() || logging.hook.is_some() || logging.metrics.is_some();
         self.logs.store(any, Ordering::Relaxed);
     }
 }
@@ -294,7 +300,7 @@ impl Service {
             settings: RwLock::new(Arc::new(Settings::default())),
             spare: Lock::new(None),
             html_by_default: Lock::new((0, false)),
-            logging: RwLock::new(Logging::default()),
+            logging: RwLock::new(LogTargets::default()),
             logs: AtomicBool::new(false),
             codings: RwLock::new(None),
             codes: AtomicBool::new(false),
@@ -329,6 +335,10 @@ impl Service {
         self.change_logging(|logging| logging.native = log);
     }
 
+    fn set_metrics(&self, metrics: Option<Py<Metrics>>) {
+        self.change_logging(|logging| logging.metrics = metrics);
+    }
+
     fn set_log_hook(&self, hook: Option<Py<PyAny>>) {
         self.change_logging(|logging| logging.hook = hook);
     }
@@ -341,6 +351,11 @@ impl Service {
 
     fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    #[getter]
+    fn draining(&self) -> bool {
+        self.is_draining()
     }
 
     #[getter(connections)]
@@ -365,6 +380,7 @@ impl Service {
         if let Some(logging) = self.logging.try_read() {
             visit.call(&logging.hook)?;
             visit.call(&logging.native)?;
+            visit.call(&logging.metrics)?;
         }
         if let Some(codings) = self.codings.try_read() {
             visit.call(&*codings)?;

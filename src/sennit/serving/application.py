@@ -5,8 +5,11 @@ from typing import Any
 from sennit.serving.rooted import RootedResource
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.target import Target
+from sennit.web._factory import LogFormatter
 from sennit.web._limits import allLimits
-from sennit.web.http import jsonLogFormatter
+from sennit.web._requestid import RequestIDs
+from sennit.web.accesslog import accessLogJSON, accessLogTemplate
+from sennit.web.http import combinedLogFormatter, jsonLogFormatter
 from sennit.web.resource import Resource
 from sennit.web.server import Request, Site
 
@@ -93,8 +96,8 @@ class Application:
         # A Site with a log of its own keeps it, unless the settings say otherwise.
         if site.logPath is None or "access_log_file" in settings.given:
             site.logPath = settings.access_log_file
-        if "access_log_format" in settings.given and settings.access_log_format == "json":
-            site._logFormatter = jsonLogFormatter
+        if "access_log_format" in settings.given:
+            site._logFormatter = _formatter(settings.access_log_format)
 
     def _trust(self, settings: Settings) -> None:
         site = self.site
@@ -116,7 +119,35 @@ class Application:
             return
         if settings.limit_concurrency is not None:
             factory = _limited(factory, settings.limit_concurrency)
+        if settings.request_id != "off":
+            self.site.requestIDs = RequestIDs(accept=settings.request_id == "accept")
+            factory = _identified(factory)
         self.site.requestFactory = factory
+
+
+def _formatter(form: str) -> LogFormatter:
+    try:
+        if form in ("combined", "json"):
+            return combinedLogFormatter if form == "combined" else jsonLogFormatter
+        if form.startswith("json:"):
+            return accessLogJSON(*form.removeprefix("json:").split(","))
+        if "%" in form:
+            return accessLogTemplate(form)
+    except ValueError as mistake:
+        raise SettingError(f"--access-log-format: {mistake}") from None
+    raise SettingError(f"--access-log-format: combined, json or a template was expected, not {form!r}")
+
+
+def _identified(base: type[Request]) -> type[Request]:
+    """`base`, with the id of each request in its response."""
+
+    class IdentifiedRequest(base):  # type: ignore[misc,valid-type]  # a class of the program's
+        def process(self) -> None:
+            self.id  # noqa: B018 - from now on there is one, in the response as well
+            super().process()
+
+    IdentifiedRequest.__name__ = IdentifiedRequest.__qualname__ = base.__name__
+    return IdentifiedRequest
 
 
 def _limited(base: type[Request], most: int) -> type[Request]:

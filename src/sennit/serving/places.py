@@ -34,7 +34,7 @@ def open_places(settings: Settings) -> list[Place]:
     places: list[Place] = []
     try:
         for wanted in _wanted(settings):
-            place = _open(wanted, settings.backlog)
+            place = open_place(wanted, settings.backlog, "--bind")
             places.append(place)
     except BaseException:
         for place in places:
@@ -60,24 +60,26 @@ def _wanted(settings: Settings) -> list[str]:
     return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
 
 
-def _open(wanted: str, backlog: int) -> Place:
+def open_place(wanted: str, backlog: int, option: str) -> Place:
+    """Listen in one place, given as `--bind` has it. Raises CannotListenError; SettingError names
+    `option`."""
     if wanted.startswith("unix:"):
         path = wanted.removeprefix("unix:").removeprefix("//")
         if not path:
-            raise SettingError(f"--bind: {wanted!r} has no path")
+            raise SettingError(f"{option}: {wanted!r} has no path")
         listener = UNIXListener(os.fsencode(path), backlog, _MODE, False)
         return Place(listener.socket, f"unix:{path}", listener)
     if wanted.startswith("fd://"):
         number = wanted.removeprefix("fd://")
         if not (number.isascii() and number.isdigit()):
-            raise SettingError(f"--bind: {wanted!r} has no number of a descriptor")
+            raise SettingError(f"{option}: {wanted!r} has no number of a descriptor")
         return _adopted(int(number))
-    host, port = split_address(wanted, "--bind")
+    host, port = _split_address(wanted, option)
     listening = listenOnTCP(port, host, backlog)
     return Place(listening, _url(listening))
 
 
-def split_address(wanted: str, option: str) -> tuple[str, int]:
+def _split_address(wanted: str, option: str) -> tuple[str, int]:
     """HOST and PORT of `HOST:PORT`, `[HOST]:PORT` or `:PORT`. SettingError names `option`."""
     found = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d{1,5})", wanted, re.ASCII)
     if found is None:

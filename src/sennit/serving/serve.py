@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sennit.internet.error import CannotListenError
 from sennit.serving import logs
@@ -13,6 +14,9 @@ from sennit.serving.places import Place, open_places
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.sources import add_file_to_environment
 from sennit.serving.target import Target, TargetError, load
+
+if TYPE_CHECKING:
+    from sennit.serving.observing import Observer
 
 # Exit statuses: what was asked for can't be done, or was asked for in a wrong way.
 FAILED = 1
@@ -35,29 +39,33 @@ class Serve:
         if settings.env_file is not None:
             add_file_to_environment(settings.env_file)
         identity = Identity(settings)
-        places = open_places(settings)
         file = None if settings.pid is None else ProcessFile(settings.pid)
-        try:
+        # A worker never comes by its end.
+        with ExitStack() as stack:
+            places = open_places(settings)
+            for place in places:
+                stack.callback(place.close)
+            observer = None
+            if settings.metrics is not None:
+                from sennit.serving.observing import Observer
+
+                observer = Observer(settings)
+                stack.callback(observer.close)
             if file is not None:
+                stack.callback(file.remove)
                 file.write()
             identity.assume()
-            return _serve_on(places, settings)
-        finally:
-            # A worker never comes by here.
-            for place in places:
-                place.close()
-            if file is not None:
-                file.remove()
+            return _serve_on(places, settings, observer)
 
 
-def _serve_on(places: list[Place], settings: Settings) -> int:
+def _serve_on(places: list[Place], settings: Settings, observer: "Observer | None") -> int:
     if not _needs_supervisor(settings):
         from sennit.serving.server import serve_alone
 
-        return serve_alone(load(settings), settings, places)
+        return serve_alone(load(settings), settings, places, observer)
     from sennit.serving.supervisor import Supervisor
 
-    return Supervisor(settings, places, _preloaded(settings) if settings.preload else None).run()
+    return Supervisor(settings, places, _preloaded(settings) if settings.preload else None, observer).run()
 
 
 def _needs_supervisor(settings: Settings) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sennit
 from sennit.serving.application import Application
 from sennit.serving.notify import notify, watchdog_interval
+from sennit.serving.observing import Observer
 from sennit.serving.places import Place
 from sennit.serving.settings import Settings
 from sennit.serving.target import Target
@@ -30,14 +31,25 @@ _PATIENCE = 1.0
 class Server:
     """Serves one application on sockets that are open, until it is stopped."""
 
-    def __init__(self, target: Target, settings: Settings, places: list[Place]) -> None:
-        """Raises SettingError for settings that don't go with the target."""
+    def __init__(
+        self,
+        target: Target,
+        settings: Settings,
+        places: list[Place],
+        observer: Observer | None = None,
+        number: int = 0,
+    ) -> None:
+        """`number` is this worker's, for `observer`. Raises SettingError for settings that don't go with the
+        target."""
         # The reactor is made with the process that runs it: it can't be shared over a fork.
         from sennit.internet import reactor
 
         self.reactor: Any = reactor
         self.application = Application(target, settings)
-        self._places = places
+        self._places = [(place, self.application.site) for place in places]
+        if observer is not None:
+            self._places.append((observer.place, observer.site(number)))
+            self.application.site.metrics = observer.metrics
         self._ports: list[ListeningPort] = []
         # Why the application could not start: its traceback.
         self.failure: str | None = None
@@ -64,9 +76,9 @@ class Server:
             self.failure = "The application failed to start\n" + traceback.format_exc().rstrip()
             self.reactor.stop()
             return
-        for place in self._places:
+        for place, site in self._places:
             descriptor = place.socket.fileno()
-            self._ports.append(self.reactor.adoptStreamPort(descriptor, place.socket.family, self.site))
+            self._ports.append(self.reactor.adoptStreamPort(descriptor, place.socket.family, site))
             # That was a duplicate: with this one open, the system would go on to accept after the port is
             # closed.
             place.socket.close()
@@ -96,14 +108,14 @@ class Server:
             self.reactor.stop()
 
 
-def serve_alone(target: Target, settings: Settings, places: list[Place]) -> int:
+def serve_alone(target: Target, settings: Settings, places: list[Place], observer: Observer | None) -> int:
     """Serve in this process until a signal ends it; returns the exit status."""
     # A shell that starts it in the background has it ignore this one; the reactor takes over what is Python's
     # own.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A terminal that is closed sends this.
     signal.signal(signal.SIGHUP, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
-    server = Server(target, settings, places)
+    server = Server(target, settings, places, observer)
 
     def ready() -> None:
         announce(target, places)

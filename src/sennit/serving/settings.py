@@ -299,7 +299,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "access_log_file", LOGGING, text, "File for the access log, - for the standard output.", "FILE", "-"
     ),
-    Setting("access_log_format", LOGGING, text, "combined or json.", "FORMAT", "combined"),
+    Setting(
+        "access_log_format",
+        LOGGING,
+        text,
+        "combined, json, json:FIELD,... or a template such as '%(h)s %(r)s %(s)s'.",
+        "FORMAT",
+        "combined",
+    ),
     Setting(
         "log_level",
         LOGGING,
@@ -318,6 +325,21 @@ SETTINGS: tuple[Setting, ...] = (
         ("127.0.0.1", "::1", "unix"),
         "127.0.0.1,::1,unix",
         variables=("FORWARDED_ALLOW_IPS",),
+    ),
+    Setting(
+        "request_id",
+        OPERATION,
+        one_of("off", "own", "accept"),
+        "Send X-Request-ID: an id of our own, or the client's if it has one (accept).",
+        "KIND",
+        "off",
+    ),
+    Setting(
+        "metrics",
+        OPERATION,
+        text,
+        "Serve /metrics (Prometheus) and /health there: PORT, HOST:PORT or unix:PATH.",
+        "WHERE",
     ),
     Setting("pid", OPERATION, text, "Write the process id to this file.", "FILE"),
     Setting("user", OPERATION, text, "Become this user once the sockets are open.", "NAME"),

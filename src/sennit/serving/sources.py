@@ -161,9 +161,6 @@ def _refuse_contradictions(called: Mapping[str, tuple[str, Any]], values: Mappin
         for name in ("access_log_file", "access_log_format"):
             if name in values:
                 raise SettingError(f"{called[name][0]} and --no-access-log contradict each other")
-    form = values.get("access_log_format", "combined")
-    if form not in ("combined", "json"):
-        raise SettingError(f"{called['access_log_format'][0]}: combined or json was expected, not {form!r}")
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ class WorkerProcess:
         self.process = process
         self.link = link
         self.generation = generation
+        self.number = 0
         self.state = STARTING
         # Monotonic times: of its last message, of its being ready, of its being killed if it lives then.
         self.last_sign = 0.0
@@ -62,9 +63,10 @@ class Staff:
         self._failures = 0
         self._last_failure = 0.0
 
-    def add(self, process: int, link: Link) -> WorkerProcess:
-        """Take note of a worker that was started."""
+    def add(self, process: int, link: Link, number: int = 0) -> WorkerProcess:
+        """Take note of a worker that was started; `number` is where it counts."""
         worker = self.workers[process] = WorkerProcess(process, link, self._generation)
+        worker.number = number
         return worker
 
     def note_ready(self, worker: WorkerProcess) -> None:

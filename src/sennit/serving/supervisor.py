@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from sennit.serving.link import Link
 from sennit.serving.notify import notify, watchdog_interval
+from sennit.serving.observing import Observer
 from sennit.serving.places import Place
 from sennit.serving.reload import Watched, start_watching
 from sennit.serving.server import announce
@@ -40,11 +41,18 @@ _LAST_WORDS = 1.0
 class Supervisor:
     """Keeps `settings.workers` processes serving."""
 
-    def __init__(self, settings: Settings, places: list[Place], target: Target | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        places: list[Place],
+        target: Target | None,
+        observer: Observer | None = None,
+    ) -> None:
         """`target` is what was loaded before, None if each worker is to do that. Raises SettingError."""
         self._settings = settings
         self._places = places
         self._target = target
+        self._observer = observer
         self._watched = Watched(settings) if settings.reload else None
         self._staff = Staff(settings.workers)
         self._selector = selectors.DefaultSelector()
@@ -125,12 +133,15 @@ class Supervisor:
 
     def _start_worker(self) -> bool:
         ours, theirs = Link.pair()
+        number = 0
+        if self._observer is not None:
+            number = self._observer.free_number({each.number for each in self._staff.workers.values()})
         # A signal that comes in between is for one of the two, and not for both.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process = os.fork()
             if process == 0:
-                self._be_worker(ours, theirs, blocked)
+                self._be_worker(ours, theirs, blocked, number)
         except OSError as error:
             ours.close()
             theirs.close()
@@ -140,18 +151,18 @@ class Supervisor:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
-        worker = self._staff.add(process, ours)
+        worker = self._staff.add(process, ours, number)
         self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(worker))
         return True
 
-    def _be_worker(self, ours: Link, theirs: Link, blocked: set[int | signal.Signals]) -> None:
+    def _be_worker(self, ours: Link, theirs: Link, blocked: set[int | signal.Signals], number: int) -> None:
         """Go on as a worker, and end the process."""
         status = 1
         try:
             ours.close()
             self._become_child()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            status = work(theirs, self._settings, self._places, self._target)
+            status = work(theirs, self._settings, self._places, self._target, self._observer, number)
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
         except BaseException:
@@ -230,6 +241,8 @@ class Supervisor:
             self._selector.unregister(worker.link)
         worker.link.close()
         del self._staff.workers[worker.process]
+        if self._observer is not None:
+            self._observer.forget(worker.number)
         if self._stopping or worker.state in (RETIRING, STOPPING):
             return
         if worker.failure is not None:
@@ -341,6 +354,8 @@ class Supervisor:
         notify("STOPPING=1")
         for place in self._places:
             place.close()
+        if self._observer is not None:
+            self._observer.close()
         for worker in self._staff.workers.values():
             self._dismiss(worker, "stop")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sennit.serving.hang import Watchdog, rss
 from sennit.serving.link import Link
+from sennit.serving.observing import Observer
 from sennit.serving.places import Place
 from sennit.serving.server import Server
 from sennit.serving.settings import SettingError, Settings
@@ -16,21 +17,28 @@ from sennit.serving.target import Target, TargetError, load
 _BEAT = 0.5
 
 
-def work(link: Link, settings: Settings, places: list[Place], target: Target | None) -> int:
+def work(
+    link: Link,
+    settings: Settings,
+    places: list[Place],
+    target: Target | None,
+    observer: Observer | None = None,
+    number: int = 0,
+) -> int:
     """Serve until the supervisor says stop, or is gone; returns the exit status. `target` is loaded here,
     unless it was before."""
     # Ctrl-C and a closed terminal reach all processes; the supervisor decides what comes of them. A handler,
     # rather than SIG_IGN, is not passed on to programs that the application starts.
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, lambda number, frame: None)
+    for left_alone in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(left_alone, lambda number, frame: None)
     try:
-        server = Server(load(settings) if target is None else target, settings, places)
+        server = Server(load(settings) if target is None else target, settings, places, observer, number)
     except (TargetError, SettingError) as mistake:
         link.send(failed=str(mistake))
         return 1
     # The workers share the listening sockets: whoever is awake first must not take all that wait there.
     server.site.acceptsPerTurn = 1
-    worker = _Worker(link, settings, server)
+    worker = _Worker(link, settings, server, observer)
     status = server.run(worker.tell_ready)
     worker.end()
     if server.failure is not None:
@@ -39,8 +47,9 @@ def work(link: Link, settings: Settings, places: list[Place], target: Target | N
 
 
 class _Worker:
-    def __init__(self, link: Link, settings: Settings, server: Server) -> None:
+    def __init__(self, link: Link, settings: Settings, server: Server, observer: Observer | None) -> None:
         self._link = link
+        self._observer = observer
         self._server = server
         self._max_rss: int | None = settings.max_rss
         self._max_requests: int | None = None
@@ -69,6 +78,8 @@ class _Worker:
         if self._watchdog is not None:
             self._watchdog.beat()
         self._link.send(alive=True)
+        if self._observer is not None:
+            self._observer.metrics.update()
         if not self._spent:
             self._look_for_excess()
         self._loop.call_later(min(_BEAT, self._timeout / 4 or _BEAT), self._beat)

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from sennit import _engine
 from sennit.internet.address import IPv4Address
@@ -16,6 +16,10 @@ from sennit.web._limits import Limits, allLimits
 from sennit.web._proxies import TrustsProxies
 from sennit.web.iweb import INonQueuedRequestFactory
 from sennit.web.resource import Resource, sharedNotFound
+
+if TYPE_CHECKING:
+    from sennit.web._requestid import RequestIDs
+    from sennit.web.metrics import Metrics
 
 # A line of the access log from a timestamp and a finished request.
 LogFormatter = Callable[[str, Any], str]
@@ -40,11 +44,15 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
     protocol: Callable[[], Any] | None = HTTPChannel
     displayTracebacks = False
 
+    # Where the ids of requests come from, None: each has one of its own, and only the program sees it.
+    requestIDs: "RequestIDs | None" = None
+
     _logFile: Any = None
     # Whether the log was opened here, and is to be closed here.
     _logWasOpened = False
     _encoders: tuple[Any, ...] | None = None
     _accessLog: _engine.AccessLog | None = None
+    _metrics: "Metrics | None" = None
 
     def __init__(
         self,
@@ -110,6 +118,7 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
             # Last: one that could not be made as it was asked for must not serve.
             self.service = service
             self._connectLog()
+            self._connectMetrics()
         made: _engine.Service = self.service
         return made
 
@@ -165,6 +174,25 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
                 self._logFile.close()
             self._logFile = None
             self._logWasOpened = False
+
+    # Counting
+
+    @property
+    def metrics(self) -> "Metrics | None":
+        """What counts the requests, None if nothing does."""
+        return self._metrics
+
+    @metrics.setter
+    def metrics(self, value: "Metrics | None") -> None:
+        self._metrics = value
+        self._connectMetrics()
+
+    def _connectMetrics(self) -> None:
+        if self.service is None:
+            return
+        self.service.set_metrics(None if self._metrics is None else self._metrics.counters)
+        if self._metrics is not None:
+            self._metrics.watch(self.service)
 
     # The access log
 

@@ -17,7 +17,7 @@ from sennit.internet import defer
 from sennit.internet._addresses import fromSocketAddress
 from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.error import ConnectionDone, ConnectionLost
-from sennit.web import _answers, _codes, _conditional
+from sennit.web import _answers, _codes, _conditional, _requestid
 from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter, proxiedLogFormatter
 from sennit.web._codes import *  # noqa: F403
 from sennit.web._codes import FOUND, NOT_MODIFIED, PRECONDITION_FAILED
@@ -93,6 +93,7 @@ class Request(_engine.Request):
     _formWasLoaded = False
     _receivedCookies: dict[bytes, bytes] | None = None
     _client: Address | None = None
+    _id: str | None = None
     _host: Address | None = None
     _claimsSecurity = False
     _claimsHost = False
@@ -261,6 +262,14 @@ class Request(_engine.Request):
         except Base64Error:
             return b"", b""
         return (user, password) if colon else (b"", b"")
+
+    @property
+    def id(self) -> str:
+        """What this request is called in logs: up to 128 characters, or 32 digits of a number of its own, as
+        the site's `requestIDs` says. The same each time."""
+        if self._id is None:
+            self._id = (getattr(self.site, "requestIDs", None) or _requestid.DEFAULT).idOf(self)
+        return self._id
 
     # Addresses
 

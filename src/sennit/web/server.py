@@ -15,6 +15,7 @@ from sennit.web import _answers, http
 from sennit.web._factory import HTTPFactory, LogFormatter
 from sennit.web._lifecycle import drained
 from sennit.web._parsing import quote, unquote
+from sennit.web._requestid import RequestIDs
 from sennit.web._session import Session
 from sennit.web._sessioncookie import SessionCookie
 from sennit.web._sessionrequest import SessionNotLoaded, SessionRequest
@@ -42,6 +43,7 @@ __all__ = [
     "EncoderFactory",
     "GzipEncoderFactory",
     "Request",
+    "RequestIDs",
     "Session",
     "SessionCookie",
     "SessionNotLoaded",
