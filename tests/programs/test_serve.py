@@ -47,6 +47,45 @@ def test_kinds(tmp_path: Path, program: str, path: str, answer: str) -> None:
         assert answer in httpx.get(served.base + path).text
 
 
+ASGI = """
+import asyncio
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            print(message["type"], flush=True)
+            if FAILS:
+                raise RuntimeError("no database")
+            await send({"type": message["type"] + ".complete"})
+    text = f"{scope['root_path']} {scope['path']} {scope['client'][0]} {scope['scheme']}"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+def test_asgi_application_with_its_lifespan(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with Served(tmp_path, *options, "--root-path", "/api", program="FAILS = False" + ASGI) as served:
+        served.wait_until_up()
+        headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+        for path in ("/api/x", "/x"):
+            answer = httpx.get(served.base + path, headers=headers)
+            assert answer.text == "/api /api/x 192.0.2.7 https"
+        assert served.end()[0] == 0
+        workers = 2 if options else 1
+        assert served.output().count("lifespan.startup") == workers
+        assert served.output().count("lifespan.shutdown") == workers
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+def test_asgi_application_that_fails_to_start_ends_the_server(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with Served(tmp_path, *options, "--lifespan", "on", program="FAILS = True" + ASGI) as served:
+        assert served.wait() == 1
+        assert served.output().count("RuntimeError: no database") == 1
+
+
 @pytest.mark.parametrize("threads", ["0", "3"])
 def test_wsgi_in_threads_or_not(tmp_path: Path, threads: str) -> None:
     program = """

@@ -8,6 +8,7 @@ from sennit.serving.target import Target
 from sennit.web._factory import LogFormatter
 from sennit.web._limits import allLimits
 from sennit.web._requestid import RequestIDs
+from sennit.web._starting import Around, endAround
 from sennit.web.accesslog import accessLogJSON, accessLogTemplate
 from sennit.web.http import combinedLogFormatter, jsonLogFormatter
 from sennit.web.resource import Resource
@@ -33,10 +34,15 @@ class Application:
         self.site.noisy = False
 
     async def start_up(self) -> None:
-        """Do what has to be done before the first request."""
+        """Do what has to be done before the first request. Raises what keeps an application from starting."""
+        around = Around(self.site.resource)
+        await around.begin()
+        # The site ends it, or `shut_down` does.
+        self.site.around = around
 
     async def shut_down(self) -> None:
         """Do what has to be done after the last request."""
+        await endAround(self.site)
 
     def _site_of(self, target: Target, settings: Settings) -> Any:
         if target.kind == "site":
@@ -56,6 +62,10 @@ class Application:
                 from sennit.serving._directory import directory_resource
 
                 return directory_resource(target.found)
+            case "asgi":
+                from sennit.web.asgi import ASGIResource, Lifespan
+
+                return ASGIResource(target.found, lifespan=Lifespan(target.found, mode=settings.lifespan))
             case "wsgi":
                 return self._wsgi(target.found, settings)
         raise SettingError(f"{target} can't be served")

@@ -181,6 +181,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("env_file", APPLICATION, text, "File of NAME=VALUE lines to add to the environment.", "FILE"),
     Setting("root_path", APPLICATION, text, "The path under which clients reach TARGET.", "PATH", ""),
     Setting(
+        "lifespan",
+        APPLICATION,
+        one_of("auto", "on", "off"),
+        "Whether an ASGI application is told of start and end: auto (if it wants), on or off.",
+        "KIND",
+        "auto",
+    ),
+    Setting(
         "wsgi_threads",
         APPLICATION,
         whole(0),
