@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STEP := scripts/step
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 3600
+SOAK_RESTARTS ?= 1000
 
 # The extension is built for, and Rust's checks look at, the interpreter of .venv. Telling PyO3 that an extension
 # module is being built spares the checks a libpython to link with, which many machines don't have.
@@ -20,7 +21,7 @@ unexport PYTHONHOME
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find engine -path engine/fuzz -prune -o \
 	\( -name '*.rs' -o -name Cargo.toml \) -print 2>/dev/null)
 
-.PHONY: help run test build dev fuzz soak bench fmt clean
+.PHONY: help run test build dev fuzz soak soak-restarts bench fmt clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +30,7 @@ help:
 	@echo 'make build    .venv with Sennit in it, the extension in release mode'
 	@echo 'make fuzz     fuzz each parser for FUZZ_SECONDS (60) seconds'
 	@echo 'make soak     mixed load for SOAK_SECONDS (3600) seconds, watching memory and descriptors'
+	@echo 'make soak-restarts   restart workers SOAK_RESTARTS (1000) times under load; nothing may be lost or left'
 	@echo 'make bench    measure against the peers; writes benchmarks/results'
 	@echo 'make fmt      format the Python and the Rust'
 	@echo 'make clean    remove what was built'
@@ -88,6 +90,9 @@ fuzz:
 
 soak: build
 	$(BIN)/python scripts/soak $(SOAK_SECONDS)
+
+soak-restarts: dev
+	$(BIN)/python scripts/soak-restarts $(SOAK_RESTARTS)
 
 bench: dev
 	$(BIN)/python -m benchmarks
