@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import OpenSite, Proxied
+from .conftest import OpenSite, Proxied, StartServer
 from .helpers.client import Wire, ask, get, post, post_chunked
 from .helpers.upstream import Upstream
 
@@ -124,6 +124,26 @@ def test_claims_are_added_to_behind_a_trusted_proxy(proxied: Proxied, upstream: 
         fields = upstream.accept().fields()
     assert fields["x-forwarded-for"] == "10.0.0.1, 127.0.0.1"
     assert fields["x-forwarded-proto"] == "https"
+
+
+def test_origin_is_what_proxies_say_that_the_site_trusts(open_site: OpenSite, upstream: Upstream) -> None:
+    proxy = {"host": "127.0.0.1", "port": upstream.port}
+    site = open_site(proxy=proxy, trustedProxies=["127.0.0.1"])
+    with Wire(site.port) as wire:
+        wire.send(
+            get(
+                "/",
+                "X-Forwarded-For: 10.0.0.1, 192.0.2.9",
+                "X-Forwarded-Proto: https",
+                "X-Forwarded-Host: example.com",
+            )
+        )
+        fields = upstream.accept().fields()
+    assert fields["x-forwarded-for"] == "192.0.2.9"
+    assert fields["x-forwarded-proto"] == "https"
+    # Which is believed only if the site says so.
+    assert fields["x-forwarded-host"] == "a"
+    assert fields["forwarded"] == 'for=192.0.2.9;host="a";proto=https'
 
 
 def test_forwarding_can_be_off_and_the_host_kept(proxied: Proxied, upstream: Upstream) -> None:
@@ -515,6 +535,22 @@ def test_upstream_by_its_name(open_site: OpenSite, upstream: Upstream) -> None:
         assert peer.fields()["host"] == f"localhost:{upstream.port}"
         peer.answer()
         assert wire.response().body == b"fine"
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_loops_of_others_pass_on_as_well(own_server: StartServer, upstream: Upstream, kind: str) -> None:
+    proxy = {"host": "127.0.0.1", "port": upstream.port, "readTimeout": 0.5}
+    site = own_server(kind).open_site(proxy=proxy)
+    with Wire(site.port) as wire:
+        wire.send(post("/", b"x" * 300_000))
+        peer = upstream.accept()
+        peer.request()
+        assert len(peer.body(300_000)) == 300_000
+        peer.answer(b"y" * 300_000)
+        assert len(wire.response("POST").body) == 300_000
+        wire.send(get("/"))
+        peer.request()
+        assert wire.response().code == 504
 
 
 # clients

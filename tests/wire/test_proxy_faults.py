@@ -91,6 +91,19 @@ def test_unix_socket_that_is_not_there_is_a_502(open_site: OpenSite) -> None:
     assert ask(site.port, get("/")).code == 502
 
 
+def test_all_that_wait_for_a_connection_that_can_not_be_made_are_answered(open_site: OpenSite) -> None:
+    # Each that fails makes room for the next: a call within a call for each of them would overflow the stack.
+    site = open_site(proxy={"host": "nobody.invalid", "port": 80, "maxConnections": 1})
+    wires = [Wire(site.port, timeout=30) for _ in range(200)]
+    try:
+        for wire in wires:
+            wire.send(get("/"))
+        assert {wire.response(timeout=30).code for wire in wires} == {502}
+    finally:
+        for wire in wires:
+            wire.close()
+
+
 def test_name_that_is_not_known_is_a_502(open_site: OpenSite) -> None:
     site = open_site(proxy={"host": "nobody.invalid", "port": 80})
     with Wire(site.port, timeout=20) as wire:

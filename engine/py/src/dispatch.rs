@@ -493,6 +493,10 @@ pub fn probe(service: &Service, request: &Bound<'_, Request>) -> PyResult<BodyWi
     if service.custom_traversal || request.get().is_asterisk(py) {
         return Ok(wish);
     }
+    // A factory whose requests process themselves may have no tree at all.
+    if service.custom_process && !service.site(py).hasattr(intern!(py, "resource"))? {
+        return Ok(wish);
+    }
     let mut current = service.root(py)?;
     let mut segments = request.get().decoded_segments(py).into_iter();
     loop {

@@ -7,6 +7,7 @@ has its own `ProxyClientFactory` gets the protocol objects that Twisted's proxy 
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +18,29 @@ from sennit import _engine
 from sennit.internet import reactor as _reactor
 from sennit.web._parsing import quote
 from sennit.web._proxyclient import HTTPClient, ProxyClient, ProxyClientFactory
+from sennit.web.error import Error
+from sennit.web.http import BAD_REQUEST, NOT_IMPLEMENTED, HTTPChannel, Request
 from sennit.web.resource import Resource
 from sennit.web.server import NOT_DONE_YET
 
 if TYPE_CHECKING:
+    from sennit.web import server
     from sennit.web.iweb import RenderResult
-    from sennit.web.server import Request
 
-__all__ = ["HTTPClient", "ProxyClient", "ProxyClientFactory", "ReverseProxyResource"]
+__all__ = [
+    "HTTPClient",
+    "Proxy",
+    "ProxyClient",
+    "ProxyClientFactory",
+    "ProxyRequest",
+    "ReverseProxy",
+    "ReverseProxyRequest",
+    "ReverseProxyResource",
+]
 
 _UNIX = "unix:"
+# Scheme, host, port and the rest of an absolute target; its form has been checked by the engine.
+_URL = re.compile(rb"([^:/?]+)://(\[[^]]*]|[^:/?]*)(?::([0-9]*))?(.*)")
 # Seconds that the addresses of a name are used before they are asked for again.
 _ADDRESSES_LIVE = 30.0
 
@@ -45,6 +59,70 @@ class _Options:
     idleTimeout: float | None
     maxIdle: int
     maxConnections: int | None
+
+
+class ProxyRequest(Request):
+    """A request to a forward proxy, whose target is a whole URL: it is passed on to the server named there.
+
+    `protocols` are the factories by the URL's scheme (bytes), `ports` the ports where the URL names none. A
+    target that is no URL is a 400, one with another scheme a 501.
+    """
+
+    protocols: dict[bytes, Any] = {b"http": ProxyClientFactory}
+    ports: dict[bytes, int] = {b"http": 80}
+    reactor: Any = _reactor
+
+    def process(self) -> None:
+        """Connect to the server."""
+        try:
+            self._connect()
+        except Exception as exception:
+            self._failed(exception, None)
+
+    def _connect(self) -> None:
+        found = _URL.fullmatch(self.uri)
+        if found is None:
+            raise Error(BAD_REQUEST, b"a proxy is asked for a whole URL")
+        scheme, host, port, rest = found.groups()
+        make = self.protocols.get(scheme.lower())
+        if make is None:
+            raise Error(NOT_IMPLEMENTED, b"this scheme is not passed on")
+        headers = self.getAllHeaders().copy()
+        # RFC 9112 section 3.2.2: the authority goes before what Host says.
+        headers[b"host"] = host if port is None else host + b":" + port
+        target = rest if rest.startswith(b"/") else b"/" + rest
+        factory = make(self.method, target, self.clientproto, headers, _bodyOf(self), self)
+        number = int(port) if port else self.ports[scheme.lower()]
+        self.reactor.connectTCP(host.strip(b"[]").decode("ascii"), number, factory)
+
+
+class Proxy(HTTPChannel):
+    """The `protocol` of an `HTTPFactory` that is a forward proxy."""
+
+    requestFactory = ProxyRequest
+
+
+class ReverseProxyRequest(Request):
+    """A request that is passed on to the `host` and `port` of its factory."""
+
+    proxyClientFactoryClass: type[ProxyClientFactory] = ProxyClientFactory
+    reactor: Any = _reactor
+
+    def process(self) -> None:
+        """Connect to the server."""
+        factory = self.site
+        headers = self.getAllHeaders().copy()
+        headers[b"host"] = _hostHeader(factory.host, factory.port).encode("ascii")
+        client = self.proxyClientFactoryClass(
+            self.method, self.uri, self.clientproto, headers, _bodyOf(self), self
+        )
+        self.reactor.connectTCP(factory.host, factory.port, client)
+
+
+class ReverseProxy(HTTPChannel):
+    """The `protocol` of an `HTTPFactory` that passes everything on to its `host` and `port`."""
+
+    requestFactory = ReverseProxyRequest
 
 
 class _Setting:
@@ -150,14 +228,14 @@ class ReverseProxyResource(Resource):
             self._upstream = _makeUpstream(self.host, self.port, self._options)
         self._forward = self._makeForward()
 
-    def getChild(self, path: bytes, request: "Request") -> "ReverseProxyResource":
+    def getChild(self, path: bytes, request: "server.Request") -> "ReverseProxyResource":
         """The resource for a segment below: a plain `ReverseProxyResource` of the same upstream."""
         child = ReverseProxyResource.__new__(ReverseProxyResource)
         below = self.path.removesuffix(b"/") + b"/" + quote(path)
         child._setUp(self.host, self.port, below, self.reactor, self._options, self._upstream)
         return child
 
-    def render(self, request: "Request") -> "RenderResult":
+    def render(self, request: "server.Request") -> "RenderResult":
         """Pass the request on, as it is now: a subclass may have changed its headers before.
 
         A `proxyClientFactoryClass` or a reactor of the program's own is used as in Twisted: the whole body is
@@ -168,15 +246,12 @@ class ReverseProxyResource(Resource):
             return NOT_DONE_YET
         if not request.body_complete:
             return self._collectAndConnect(request)
-        if request.content is None:
-            return NOT_DONE_YET
-        request.content.seek(0)
-        return self._connect(request, request.content.read())
+        return self._connect(request, _bodyOf(request))
 
-    async def _collectAndConnect(self, request: "Request") -> int:
+    async def _collectAndConnect(self, request: "server.Request") -> int:
         return self._connect(request, b"".join([piece async for piece in request.stream()]))
 
-    def _connect(self, request: "Request", data: bytes) -> int:
+    def _connect(self, request: "server.Request", data: bytes) -> int:
         """Twisted's way: a protocol for each request."""
         if not self._options.preserveHost:
             request.requestHeaders.setRawHeaders("host", [_hostHeader(self.host, self.port)])
@@ -195,7 +270,7 @@ class ReverseProxyResource(Resource):
             self.reactor.connectTCP(self.host, self.port, factory)
         return NOT_DONE_YET
 
-    def _pathFor(self, request: "Request") -> bytes:
+    def _pathFor(self, request: "server.Request") -> bytes:
         # The engine doesn't ask for children of a resource that passes the rest of the path on.
         rest = request.unwalked_path
         path: bytes = self.path.removesuffix(b"/") if rest else self.path
@@ -203,6 +278,13 @@ class ReverseProxyResource(Resource):
 
     # What the engine does by itself: `render` and `getChild`, as long as they are these.
     _forwarding = (render, getChild, ProxyClientFactory)
+
+
+def _bodyOf(request: Request) -> bytes:
+    if request.content is None:
+        return b""
+    request.content.seek(0)
+    return request.content.read()
 
 
 def _hostHeader(host: str, port: int | None) -> str:

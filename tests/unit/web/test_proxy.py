@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from sennit import _engine
-from sennit.web.proxy import ProxyClient, ProxyClientFactory, ReverseProxyResource
+from sennit.internet import reactor
+from sennit.web.http import HTTPFactory
+from sennit.web.proxy import Proxy, ProxyClient, ProxyClientFactory, ReverseProxy, ReverseProxyResource
 from sennit.web.resource import EncodingResourceWrapper, Resource
 from sennit.web.server import NOT_DONE_YET, GzipEncoderFactory, Request, Site
 from sennit.web.testing import AsyncTestClient
@@ -198,7 +200,7 @@ class Reactor:
 
 
 def test_reactor_of_somebody_elses_is_asked_to_connect() -> None:
-    reactor = Reactor()
+    double = Reactor()
     results: list[Any] = []
 
     class Root(Resource):
@@ -206,7 +208,7 @@ def test_reactor_of_somebody_elses_is_asked_to_connect() -> None:
 
         def render(self, request: Request) -> Any:
             for host in ("a.example", "unix:/a"):
-                proxy = ReverseProxyResource(host, 81, b"/up", reactor)
+                proxy = ReverseProxyResource(host, 81, b"/up", double)
                 results.append(proxy.render(request))
             return b"done"
 
@@ -216,7 +218,7 @@ def test_reactor_of_somebody_elses_is_asked_to_connect() -> None:
 
     asyncio.run(run())
     assert results == [NOT_DONE_YET, NOT_DONE_YET]
-    (tcp, unix) = reactor.connected
+    (tcp, unix) = double.connected
     assert (*tcp[:2], unix[0]) == ("a.example", 81, "/a")
     factory = tcp[2]
     assert (factory.command, factory.rest, factory.data) == (b"POST", b"/up?q", b"body")
@@ -243,6 +245,62 @@ def test_connections_are_counted_and_closed() -> None:
                 assert (upstream.connections, upstream.idle) == (0, 0)
 
     asyncio.run(run())
+
+
+class ForwardFactory(HTTPFactory):
+    """A forward proxy, as Twisted's documentation makes one."""
+
+    def buildProtocol(self, addr: Any) -> Any:
+        return Proxy()
+
+
+class BackwardFactory(HTTPFactory):
+    """Everything goes to one server."""
+
+    protocol = ReverseProxy
+    host = "127.0.0.1"
+    port = 0
+
+
+def answersOf(factory: HTTPFactory, *requests: bytes) -> list[bytes]:
+    """The answers to requests in which `PORT` stands for that of a site that tells what it was asked."""
+
+    async def run() -> list[bytes]:
+        async with Site(Told()).start(port=0, interface="127.0.0.1") as listening:
+            behind = listening.getHost().port
+            factory.port = behind  # type: ignore[attr-defined]
+            port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            answers = []
+            for request in requests:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+                writer.write(request.replace(b"PORT", b"%d" % behind))
+                answers.append(await reader.read())
+                writer.close()
+            await port.stopListening()
+            return answers
+
+    return asyncio.run(run())
+
+
+def test_forward_proxy_asks_the_server_that_is_named() -> None:
+    get, post, relative, other = answersOf(
+        ForwardFactory(),
+        b"GET http://127.0.0.1:PORT/a?b HTTP/1.0\r\nX-Mark: m\r\n\r\n",
+        b"POST http://localhost:PORT?b HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody",
+        b"GET /a HTTP/1.0\r\n\r\n",
+        b"GET https://127.0.0.1:PORT/ HTTP/1.0\r\n\r\n",
+    )
+    assert get.startswith(b"HTTP/1.0 200 ")
+    assert get.endswith(b"GET /a?b m ")
+    assert post.endswith(b"POST /?b None body")
+    assert relative.startswith(b"HTTP/1.0 400 ")
+    assert other.startswith(b"HTTP/1.0 501 ")
+
+
+def test_reverse_proxy_protocol_asks_the_server_of_its_factory() -> None:
+    (answer,) = answersOf(BackwardFactory(), b"GET /a?b HTTP/1.0\r\nX-Mark: m\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 200 ")
+    assert answer.endswith(b"GET /a?b m ")
 
 
 class Transport:

@@ -5,13 +5,16 @@ use std::net::IpAddr;
 
 use pyo3::prelude::*;
 use sennit_net::PeerAddr;
-use sennit_wire::http1::client::{write_request, BodyWriter, Hops, Origin, RequestParts};
+use sennit_wire::http1::client::{
+    write_request, BodyWriter, Forwarding, Hops, Origin, RequestParts,
+};
 use sennit_wire::Version;
 use smallvec::SmallVec;
 
 use super::exchange::Exchange;
 use crate::conn::Conn;
 use crate::request::Outgoing;
+use crate::trust::origin_of;
 
 /// The name of this hop in `Via` (RFC 9110 section 7.6.3), where a pseudonym may stand for the host.
 const VIA: &[u8] = b" sennit\r\n";
@@ -61,11 +64,23 @@ fn write<'a>(
         !is_own(name) && !hops.ends_here(name) && !route.forwarding.takes(name)
     });
     write_request(out, &parts, passed, |out| {
-        let address = address_of(&exchange.conn);
+        // In place of what the client claims, what a proxy that the site trusts says; where that goes out as it came, the
+        // address of that proxy is added to it.
+        let told = match route.forwarding {
+            Forwarding::Replace => origin_of(&exchange.conn, outgoing.head),
+            Forwarding::Append | Forwarding::Off => None,
+        };
+        let told = told.as_ref();
+        let client = told.and_then(|told| told.client.map(|client| client.ip()));
+        let address = text_of(client.or_else(|| address_of(&exchange.conn)));
         let origin = Origin {
             address: &address,
-            host: asked_host,
-            secure: exchange.conn.is_secure(),
+            host: told
+                .and_then(|told| told.host.as_deref())
+                .unwrap_or(asked_host),
+            secure: told
+                .and_then(|told| told.secure)
+                .unwrap_or_else(|| exchange.conn.is_secure()),
         };
         route.forwarding.push(out, origin, fields.clone());
         out.extend_from_slice(match outgoing.head.version() {
@@ -99,19 +114,21 @@ fn takes_trailers(te: &[u8]) -> bool {
         .any(|member| member.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
-/// The client's address as `X-Forwarded-For` has it; nothing for one without.
-fn address_of(conn: &Conn) -> SmallVec<[u8; 64]> {
-    let ip = match conn.peer() {
-        PeerAddr::V4(v4) => IpAddr::V4(*v4.ip()),
-        // An IPv4 client of a dual-stack listener.
-        PeerAddr::V6(v6) => v6
-            .ip()
-            .to_ipv4_mapped()
-            .map_or(IpAddr::V6(*v6.ip()), IpAddr::V4),
-        PeerAddr::Unix(_) | PeerAddr::Unnamed => return SmallVec::new(),
-    };
+/// The address that a connection comes from, if it has one.
+fn address_of(conn: &Conn) -> Option<IpAddr> {
+    match conn.peer() {
+        PeerAddr::V4(v4) => Some(IpAddr::V4(*v4.ip())),
+        PeerAddr::V6(v6) => Some(IpAddr::V6(*v6.ip())),
+        PeerAddr::Unix(_) | PeerAddr::Unnamed => None,
+    }
+}
+
+/// An address as `X-Forwarded-For` has it; nothing for none.
+fn text_of(address: Option<IpAddr>) -> SmallVec<[u8; 64]> {
     let mut text = SmallVec::new();
-    // Writing into memory doesn't fail.
-    let _ = write!(text, "{ip}");
+    if let Some(address) = address {
+        // An IPv4 client of a dual-stack listener is one all the same; writing into memory doesn't fail.
+        let _ = write!(text, "{}", address.to_canonical());
+    }
     text
 }

@@ -28,6 +28,8 @@ struct State {
     open: usize,
     /// Tokens of links that may not connect yet, since there are as many as allowed.
     parked: VecDeque<u64>,
+    /// They are being given leave further up the stack.
+    opening: bool,
     /// Memory for the output of a link.
     spare: Option<Vec<u8>>,
 }
@@ -111,25 +113,37 @@ impl Pool {
         }
     }
 
-    /// A link has gone: another may connect in its place.
+    /// A link has gone: another may connect in its place. One that can't, and so is gone at once, leaves it to the call
+    /// further up the stack to go on with the next.
     pub fn closed(&self, py: Python<'_>, token: u64, was_open: bool) {
-        let next = {
+        {
             let mut state = self.state.lock(py);
             state.idle.retain(|other| *other != token);
             state.parked.retain(|other| *other != token);
-            if !was_open {
+            state.open -= usize::from(was_open);
+            if std::mem::replace(&mut state.opening, true) {
                 return;
             }
-            state.open -= 1;
-            let next = state.parked.pop_front();
-            state.open += usize::from(next.is_some());
-            next
-        };
-        let Some(next) = next else { return };
-        match self.engine.upgrade().and_then(|e| e.link(py, next)) {
-            Some(link) => link.connect(py),
-            None => self.state.lock(py).open -= 1,
         }
+        while let Some(next) = self.next_to_open(py) {
+            match self.engine.upgrade().and_then(|e| e.link(py, next)) {
+                Some(link) => link.connect(py),
+                None => self.state.lock(py).open -= 1,
+            }
+        }
+        self.state.lock(py).opening = false;
+    }
+
+    /// Give the link that has waited longest leave to connect, if another one may.
+    fn next_to_open(&self, py: Python<'_>) -> Option<u64> {
+        let mut state = self.state.lock(py);
+        let most = self.server.options.max_connections;
+        if most.is_some_and(|most| state.open >= most) {
+            return None;
+        }
+        let next = state.parked.pop_front()?;
+        state.open += 1;
+        Some(next)
     }
 
     /// The upstream's addresses are there, or there are none.
