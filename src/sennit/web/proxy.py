@@ -281,10 +281,13 @@ class ReverseProxyResource(Resource):
 
 
 def _bodyOf(request: Request) -> bytes:
-    if request.content is None:
-        return b""
-    request.content.seek(0)
-    return request.content.read()
+    """The body, which is all here: collected, or a stream that has ended already."""
+    if request.content is not None:
+        request.content.seek(0)
+    pieces = []
+    while piece := request.read_body():
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _hostHeader(host: str, port: int | None) -> str:
