@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use sennit_net::FileSpan;
 
+use crate::coding::Forms;
 use crate::headers::{name_of, value_of, HeaderMap};
 
 /// A whole response, made once and given many times: a render method may return one.
@@ -18,6 +19,8 @@ pub struct Answer {
     pub lines: Vec<u8>,
     /// The body.
     pub body: AnswerBody,
+    /// The body as it has been coded before.
+    pub forms: Forms,
 }
 
 /// The body of an answer.
@@ -92,6 +95,7 @@ impl Answer {
             lines: lines_of(&fields),
             fields,
             body: AnswerBody::Bytes(PyBytes::new(py, b"").unbind()),
+            forms: Forms::default(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Answer {
             lines: lines_of(&map),
             fields: map,
             body,
+            forms: Forms::default(),
         })
     }
 }

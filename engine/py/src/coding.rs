@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,6 +11,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use sennit_coding::{
     encode_whole, is_compressible, matches_pattern, negotiate, Coding, Encoder, Failed, Negotiated,
 };
+use sennit_net::FileSpan;
 
 use crate::conn::DefaultType;
 use crate::errors;
@@ -26,6 +28,10 @@ pub const AT_ONCE: usize = 256 << 10;
 pub enum Extent<'a> {
     /// It is all there.
     Whole(&'a [u8]),
+    /// The same, of an `Answer` that keeps its coded forms.
+    Kept(&'a [u8], &'a Forms),
+    /// As many bytes as an `Answer` has in a file.
+    KeptFile(&'a FileSpan, &'a Forms),
     /// So many bytes are to come.
     Length(u64),
     /// Some are.
@@ -37,9 +43,9 @@ pub enum Body {
     /// As the program gives it.
     Plain,
     /// Coded piece by piece.
-    Coded(Encoder),
+    Coded(Box<Encoder>),
     /// Whole, and coded already.
-    Whole(Vec<u8>),
+    Whole(Bytes),
     /// Not at all, the request being HEAD; nobody knows how long it would have been.
     Unsaid,
 }
@@ -147,11 +153,12 @@ fn decide_among(
         };
     }
     // The answer to HEAD may come without the body that it describes.
-    let (whole, length) = match extent {
-        Extent::Whole([]) if facts.head_method => (None, facts.declared),
-        Extent::Whole(body) => (Some(*body), Some(body.len() as u64)),
-        Extent::Length(length) => (None, Some(*length)),
-        Extent::Unknown => (None, facts.declared),
+    let length = match extent {
+        Extent::Whole([]) if facts.head_method => facts.declared,
+        Extent::Whole(body) | Extent::Kept(body, _) => Some(body.len() as u64),
+        Extent::KeptFile(span, _) => Some(span.len()),
+        Extent::Length(length) => Some(*length),
+        Extent::Unknown => facts.declared,
     };
     match facts.code {
         100..=199 | 204 | 205 => return Ok(Body::Plain),
@@ -177,7 +184,7 @@ fn decide_among(
         // RFC 9110 section 14.2: ranges are of the representation that was selected, here the one without a coding.
         return Ok(Body::Plain);
     };
-    let body = begin(offer, &facts, whole, length, wanted.forced)?;
+    let body = begin(py, offer, &facts, extent, length, wanted.forced)?;
     if !matches!(body, Body::Plain) {
         request
             .get()
@@ -221,26 +228,80 @@ fn choose<'a>(request: &Request, py: Python<'_>, offers: &'a [Offer]) -> Wanted<
 }
 
 fn begin(
+    py: Python<'_>,
     offer: &Offer,
     facts: &Facts,
-    whole: Option<&[u8]>,
+    extent: &Extent<'_>,
     length: Option<u64>,
     forced: bool,
 ) -> PyResult<Body> {
-    match whole.filter(|body| body.len() <= AT_ONCE) {
-        Some(body) => {
-            let coded = encode_whole(offer.coding, offer.level, body).map_err(value_error)?;
-            let worth_it = forced || coded.len() < body.len();
-            Ok(if worth_it {
-                Body::Whole(coded)
-            } else {
-                Body::Plain
-            })
+    let small = length.is_some_and(|length| length <= AT_ONCE as u64);
+    let coded = match extent {
+        Extent::Whole(body) if small && !body.is_empty() => Some(offer.encode(body)?),
+        Extent::Kept(body, forms) if small => {
+            Some(forms.get_or_make(py, offer, || offer.encode(body))?)
         }
+        Extent::KeptFile(span, forms) if small => Some(forms.get_or_make(py, offer, || {
+            offer.encode(&FileSpan::clone(span).read(AT_ONCE)?)
+        })?),
+        _ => None,
+    };
+    match coded {
+        Some(coded) if forced || length.is_none_or(|length| (coded.len() as u64) < length) => {
+            Ok(Body::Whole(coded))
+        }
+        Some(_) => Ok(Body::Plain),
         None if facts.head_method => Ok(Body::Unsaid),
         None => Encoder::new(offer.coding, offer.level, length)
-            .map(Body::Coded)
+            .map(|encoder| Body::Coded(Box::new(encoder)))
             .map_err(value_error),
+    }
+}
+
+impl Offer {
+    fn encode(&self, body: &[u8]) -> PyResult<Bytes> {
+        encode_whole(self.coding, self.level, body)
+            .map(Bytes::from)
+            .map_err(value_error)
+    }
+}
+
+/// The coded forms of a body that is sent again and again.
+pub struct Forms(Lock<Vec<(Coding, u8, Bytes)>>);
+
+impl Default for Forms {
+    fn default() -> Self {
+        Self(Lock::new(Vec::new()))
+    }
+}
+
+impl Forms {
+    /// As many as there are codings; a program that changes levels all the time has them made all the time.
+    const MOST: usize = 3;
+
+    fn get_or_make(
+        &self,
+        py: Python<'_>,
+        offer: &Offer,
+        make: impl FnOnce() -> PyResult<Bytes>,
+    ) -> PyResult<Bytes> {
+        let is_it = |form: &&(Coding, u8, Bytes)| form.0 == offer.coding && form.1 == offer.level;
+        let kept = self
+            .0
+            .lock(py)
+            .iter()
+            .find(is_it)
+            .map(|form| form.2.clone());
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let made = make()?;
+        let mut forms = self.0.lock(py);
+        if forms.len() == Self::MOST {
+            forms.remove(0);
+        }
+        forms.push((offer.coding, offer.level, made.clone()));
+        Ok(made)
     }
 }
 

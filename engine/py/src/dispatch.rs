@@ -17,7 +17,7 @@ use crate::errors;
 use crate::file_body::FileBody;
 use crate::kept_file::{self, FileAnswer, Look, Place};
 use crate::kinds::{call_with_two, is_coroutine, is_iterator};
-use crate::request::{output, Request, Standing, Walk, Wish};
+use crate::request::{output, whole, Request, Standing, Walk, Wish};
 use crate::resources::{BodyWish, Known, Renderer};
 use crate::service::Service;
 use crate::task;
@@ -364,7 +364,7 @@ fn try_respond(
     }
     if let Ok(answer) = result.cast_exact::<Answer>() {
         return match request.get().standing(py) {
-            Standing::Open => output::respond_answer(conn, request, answer.get()),
+            Standing::Open => whole::respond_answer(conn, request, answer.get()),
             Standing::Gated => gated(request, resource, result),
             Standing::Over => Ok(()),
         };
@@ -417,7 +417,7 @@ pub fn respond_whole(
     if conn.service.get().custom_output {
         return respond_through_program(request, bytes);
     }
-    output::respond_whole(conn, request, data, bytes)
+    whole::respond_whole(conn, request, data, bytes)
 }
 
 /// Send what is in a file as the whole body.
@@ -437,7 +437,7 @@ pub fn respond_file(
         }
     }
     if !conn.service.get().custom_output {
-        return output::respond_file(conn, request, body);
+        return whole::respond_file(conn, request, body);
     }
     if !request.get().lock(py).started {
         announce_length(request, body.get().len(py))?;

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -360,6 +361,28 @@ def test_length_sent_is_that_of_the_coded_body() -> None:
     assert lengths == [len(response.body)]
 
 
+def test_answer_is_coded_once_for_each_coding_and_level() -> None:
+    factory = BrotliEncoderFactory()
+    factory.compressLevel = 11
+    answer = Answer(200, [("Content-Type", "text/plain")], BODY * 6)
+    with TestClient(Site(Calls(lambda request: answer), encoders=[factory, GzipEncoderFactory()])) as client:
+
+        def timed(coding: str) -> tuple[float, bytes]:
+            begin = time.perf_counter()
+            body = client.get("/", headers={"Accept-Encoding": coding}).body
+            return time.perf_counter() - begin, body
+
+        (first, body), (second, again) = timed("br"), timed("br")
+        assert body == again
+        assert second < first / 3
+        assert decoded("gzip", timed("gzip")[1]) == BODY * 6
+        sizes = []
+        for level in (1, 3, 5, 7, 1):
+            factory.compressLevel = level
+            sizes.append(len(timed("br")[1]))
+        assert sizes[0] == sizes[4] > sizes[3] >= len(body)
+
+
 # Files
 
 
@@ -396,6 +419,19 @@ def test_compressed_sibling_is_sent_as_it_is(tmp_path: Any) -> None:
     response = asked(File(str(tmp_path)), target="/a.txt")
     assert response.body == zlib.compress(BODY, 9, 31)
     assert field(response, "content-encoding") == "gzip"
+
+
+def test_small_file_that_is_sent_often_is_read_anew_when_it_changes(tmp_path: Any) -> None:
+    page = tmp_path / "a.txt"
+    page.write_bytes(BODY)
+    with TestClient(Site(File(str(tmp_path)), encoders=standardEncoders())) as client:
+        for body in (BODY, BODY, BODY[::-1] * 2, BODY[::-1] * 2):
+            page.write_bytes(body)
+            for coding in ("gzip", "identity"):
+                response = client.get("/a.txt", headers={"Accept-Encoding": coding})
+                coded = field(response, "content-encoding") == "gzip"
+                assert coded == (coding == "gzip")
+                assert (decoded("gzip", response.body) if coded else response.body) == body
 
 
 # Options

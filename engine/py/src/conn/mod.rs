@@ -66,7 +66,7 @@ pub struct Waiting {
     /// The task is not to be cancelled when the client leaves.
     pub uncancellable: bool,
     /// What the body goes through on its way out.
-    pub encoder: Option<Encoder>,
+    pub encoder: Option<Box<Encoder>>,
     /// To be called once when output has drained.
     pub on_drain: Option<Py<PyAny>>,
 }

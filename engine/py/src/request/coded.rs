@@ -7,7 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::output::{after, respond_whole};
+use super::output::after;
+use super::whole::respond_whole;
 use super::Request;
 use crate::coding::Slices;
 use crate::conn::{Conn, HeadPlan, Piece};

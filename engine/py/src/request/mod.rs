@@ -5,6 +5,7 @@ mod coded;
 mod face;
 pub mod input;
 pub mod output;
+pub mod whole;
 
 use std::borrow::Cow;
 use std::fs::File;

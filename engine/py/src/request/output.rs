@@ -10,16 +10,13 @@ use pyo3::types::{PyBytes, PyList, PyMapping, PyTuple};
 use smallvec::smallvec;
 
 use super::{coded, Request};
-use crate::answer::{Answer, AnswerBody};
 use crate::clock;
 use crate::coding::{self, Body, Extent};
 use crate::conn::{Conn, DefaultType, HeadPlan, Outcome, Piece};
 use crate::errors;
-use crate::file_body::{FileBody, Part};
 use crate::headers::{name_of, value_of, HeaderMap, Headers};
 use crate::kinds::has_no_attributes;
 use crate::service::Service;
-use crate::source;
 use crate::text::{body_bytes, bytes_of, type_name, Encoding};
 
 /// Set the status; ValueError for what can't be a final answer, or a reason that can't be sent.
@@ -158,7 +155,7 @@ fn plan_head(request: &Bound<'_, Request>, extent: &Extent<'_>) -> PyResult<Head
 }
 
 /// The plan for the head, unless it is out already.
-fn plan_if_first(
+pub(super) fn plan_if_first(
     request: &Bound<'_, Request>,
     started: bool,
     extent: &Extent<'_>,
@@ -170,7 +167,7 @@ fn plan_if_first(
 }
 
 /// `defaultContentType`, which a program may set on a class or on one request.
-fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
+pub(super) fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType> {
     let py = request.py();
     let ask = || request.getattr(intern!(py, "defaultContentType"));
     let is_html = |value: &Bound<'_, PyAny>| {
@@ -331,136 +328,6 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     let plan = plan_if_first(request, started, &Extent::Whole(&end))?;
     let outcome = conn.put(request, plan, Piece::own(&end), true);
     after(request, &conn, outcome);
-    Ok(())
-}
-
-/// A whole response at once: what a render method returned.
-pub fn respond_whole(
-    conn: &Arc<Conn>,
-    request: &Bound<'_, Request>,
-    data: &Bound<'_, PyAny>,
-    bytes: &[u8],
-) -> PyResult<()> {
-    let py = request.py();
-    let (started, encoder) = {
-        let state = request.get().lock(py);
-        (state.started, state.encoder(py))
-    };
-    if let Some(encoder) = encoder {
-        return coded::whole(conn, request, encoder.bind(py), bytes);
-    }
-    let mut plan = plan_if_first(request, started, &Extent::Whole(bytes))?;
-    let body = plan
-        .as_mut()
-        .map(|plan| std::mem::replace(&mut plan.body, Body::Plain));
-    let outcome = match (body, plan) {
-        (Some(Body::Whole(coded)), plan) => {
-            let coded = Bytes::from(coded);
-            conn.put(request, plan, Piece::own(&coded), true)
-        }
-        (Some(body @ Body::Coded(_)), Some(plan)) => {
-            let slices = coded::slices(data, bytes)?;
-            return coded::stream(conn, request, Some(HeadPlan { body, ..plan }), &slices);
-        }
-        (Some(body), Some(plan)) => conn.put(
-            request,
-            Some(HeadPlan { body, ..plan }),
-            Piece::of(data, bytes),
-            true,
-        ),
-        (_, plan) => conn.put(request, plan, Piece::of(data, bytes), true),
-    };
-    after(request, conn, outcome);
-    Ok(())
-}
-
-/// A body that is in a file, as the rest of the response.
-pub fn respond_file(
-    conn: &Arc<Conn>,
-    request: &Bound<'_, Request>,
-    body: &Bound<'_, FileBody>,
-) -> PyResult<()> {
-    let py = request.py();
-    let (started, encoder) = {
-        let state = request.get().lock(py);
-        (state.started, state.encoder(py))
-    };
-    if encoder.is_some() {
-        return source::start(request, body.as_any());
-    }
-    let length = body.get().len(py);
-    let plan = plan_if_first(request, started, &Extent::Length(length))?;
-    let outcome = match plan.as_ref().map(|plan| &plan.body) {
-        Some(Body::Coded(_)) => return coded::stream(conn, request, plan, body.as_any()),
-        Some(Body::Unsaid) => {
-            drop(body.get().take(py));
-            conn.put(request, plan, Piece::EMPTY, true)
-        }
-        // What was written before it has gone into an encoder.
-        None if conn.lock(py).encodes() => return source::start(request, body.as_any()),
-        _ => conn.put_file(request, plan, length, body.get().take(py)),
-    };
-    after(request, conn, outcome);
-    Ok(())
-}
-
-/// An `Answer`: code, fields and body at once, as if the program had set each.
-pub fn respond_answer(
-    conn: &Arc<Conn>,
-    request: &Bound<'_, Request>,
-    answer: &Answer,
-) -> PyResult<()> {
-    let py = request.py();
-    let plain = {
-        let mut state = request.get().lock(py);
-        if !state.started {
-            state.code = answer.code;
-            state.message = None;
-        }
-        let untouched = state.response_headers.is_none() && state.extra_fields.is_none();
-        let codes = conn.service.get().codes();
-        !state.started && untouched && state.rare.is_none() && !codes
-    };
-    let default_type = if answer.fields.contains(b"content-type") {
-        DefaultType::Nothing
-    } else {
-        default_type(request)?
-    };
-    let custom = conn.service.get().custom_output;
-    if !plain || custom || matches!(default_type, DefaultType::Other(_)) {
-        let headers = headers(request.get(), py)?;
-        let fields = answer.fields.clone();
-        headers.get().lock(py).set_all(fields);
-        return match &answer.body {
-            AnswerBody::Bytes(body) => {
-                let body = body.bind(py);
-                crate::dispatch::respond_whole(conn, request, body.as_any(), body.as_bytes(), None)
-            }
-            AnswerBody::File(span) => {
-                let body = Bound::new(py, FileBody::from(span.clone()))?;
-                crate::dispatch::respond_file(conn, request, &body, None)
-            }
-        };
-    }
-    let last = conn.service.get().is_draining();
-    let plan = HeadPlan {
-        default_type,
-        lines: Some(&answer.lines),
-        last,
-        body: Body::Plain,
-        length: None,
-    };
-    let outcome = match &answer.body {
-        AnswerBody::Bytes(body) => {
-            let body = body.bind(py);
-            let piece = Piece::of(body.as_any(), body.as_bytes());
-            conn.put(request, Some(plan), piece, true)
-        }
-        AnswerBody::File(span) => {
-            conn.put_file(request, Some(plan), span.len(), [Part::from(span.clone())])
-        }
-    };
-    after(request, conn, outcome);
     Ok(())
 }
 
