@@ -244,10 +244,19 @@ def test_limit_of_the_site_holds_for_bodies(proxied: Proxied, upstream: Upstream
     site = proxied({"maxBody": 10})
     assert ask(site.port, post("/", b"x" * 11), "POST").code == 413
     assert upstream.is_left_alone(0)
+    whole = post_chunked("/", [b"x" * 6, b"x" * 6])
     with Wire(site.port) as wire:
-        wire.send(post_chunked("/", [b"x" * 6, b"x" * 6]))
+        # All at once it is known to be too much before anybody is asked.
+        wire.send(whole)
         assert wire.response("POST").code == 413
-    assert upstream.accept().request()[0] == "POST / HTTP/1.1"
+    assert upstream.is_left_alone(0)
+    with Wire(site.port) as wire:
+        second = whole.rindex(b"6\r\n")
+        wire.send(whole[:second])
+        asked = upstream.accept()
+        wire.send(whole[second:])
+        assert wire.response("POST").code == 413
+    assert asked.request()[0] == "POST / HTTP/1.1"
 
 
 def test_malformed_body_never_ends_upstream(proxied: Proxied, upstream: Upstream) -> None:
