@@ -207,6 +207,21 @@ def test_running_request_is_let_end_and_its_connection_closed(
             socket.create_connection(("127.0.0.1", served.port))
 
 
+def test_signal_for_all_processes_cuts_nothing(tmp_path: Path) -> None:
+    with Served(tmp_path, "--workers", "1") as served:
+        served.wait_until_up()
+        (worker,) = served.children()
+        with socket.create_connection(("127.0.0.1", served.port), 10) as client:
+            client.sendall(b"GET /wait?0.8 HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.2)
+            served.send(signal.SIGTERM)
+            served.wait_for_output("shutting down")
+            time.sleep(0.1)
+            os.kill(worker, signal.SIGTERM)
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        assert served.wait() == 0
+
+
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
 def test_second_signal_cuts_at_once(tmp_path: Path, options: tuple[str, ...]) -> None:
     with Served(tmp_path, *options) as served:

@@ -112,11 +112,20 @@ class _Worker:
     def _do(self, message: dict[str, Any]) -> None:
         match message.get("do"):
             case "stop":
+                self._leave_signals_alone()
                 self._server.stop()
             case "retire":
+                self._leave_signals_alone()
                 self._server.retire()
             case "cut":
                 self._server.reactor.crash()
+
+    def _leave_signals_alone(self) -> None:
+        """A SIGTERM for the whole group, as service managers send it, is no second one: the supervisor says
+        what has to be cut.
+        """
+        self._loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
 
     def end(self) -> None:
         """Watch no longer."""
