@@ -29,7 +29,9 @@ __all__ = [
     "Request",
     "Service",
     "Upstream",
+    "WSGIGateway",
     "adapt_coroutines",
+    "cgi_variables",
     "http_date",
     "is_token",
     "negotiate_coding",
@@ -40,6 +42,11 @@ __all__ = [
 _T = TypeVar("_T")
 _Text = str | bytes
 _Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes | None
+
+def cgi_variables(request: Request) -> dict[str, str]:
+    """What a request says in the terms of CGI (RFC 3875 section 4.1), and `wsgi.url_scheme`: bytes as str, by
+    ISO-8859-1. What is not there is empty, but headers are left out.
+    """
 
 def http_date(seconds: float | None = None) -> bytes:
     """The 29 bytes of an HTTP date (RFC 9110 section 5.6.7) for `seconds` since the epoch, default now."""
@@ -531,3 +538,29 @@ class Engine:
     @property
     def connections(self) -> int: ...
     def close(self) -> None: ...
+
+@disjoint_base
+class WSGIGateway:
+    """The native part of `sennit.web.wsgi.WSGIResource`: calls an application and sends what it gives.
+
+    In threads, the engine calls these methods of the subclass: `_lendThread(session)` to have a pool call
+    `session`; `_wayBack()` for what calls functions in the loop (see `sennit.web._wsgiinput.WayBack`);
+    `_inputOf(request, way)` for the file object of a body that is large or still coming; and, in the loop,
+    `_failInLoop(request, exception)` for what the application has raised.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
+    def set_up(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        constant: dict[str, Any],
+        log: Callable[[str], object],
+        *,
+        in_threads: bool,
+        host: Any = None,
+    ) -> None:
+        """Called once. `constant` goes into each environ, `log` is called with each line that the application
+        writes to `wsgi.errors`; `host` is a pool of ours, which can ask for its threads back.
+        """
+    def render(self, request: Any) -> Any:
+        """Start the application; the rest is `NOT_DONE_YET`, or an iterator of pieces."""

@@ -91,6 +91,8 @@ pub struct State {
     flush_pending: bool,
     /// The loop that runs this engine, once a handler has needed a Task of it, and the keyword arguments of its Tasks.
     tasks: Option<(Py<PyAny>, Py<PyDict>)>,
+    /// A thread has asked the loop for a turn.
+    call_pending: bool,
 }
 
 /// What connections know of their engine.
@@ -273,9 +275,36 @@ impl Shared {
             .collect()
     }
 
+    /// Look after `conn` in the loop's thread, soon: for other threads. `call` gets a function to call there, and gives
+    /// whether there still is a loop.
+    pub fn queue_aside(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        conn: Arc<Conn>,
+        call: impl FnOnce(Bound<'_, PyAny>) -> PyResult<bool>,
+    ) -> PyResult<bool> {
+        {
+            let mut state = self.state.lock(py);
+            state.ready.push(conn);
+            if std::mem::replace(&mut state.call_pending, true) {
+                return Ok(true);
+            }
+        }
+        let flush = Flush {
+            shared: Arc::clone(self),
+        };
+        let called = Bound::new(py, flush).and_then(|flush| call(flush.into_any()));
+        if !matches!(called, Ok(true)) {
+            self.state.lock(py).call_pending = false;
+        }
+        called
+    }
+
     /// Take note that the flush that was asked for is under way.
     pub fn flush_is_here(&self, py: Python<'_>) {
-        self.state.lock(py).flush_pending = false;
+        let mut state = self.state.lock(py);
+        state.flush_pending = false;
+        state.call_pending = false;
     }
 }
 
@@ -333,6 +362,7 @@ impl Engine {
             flush_hook: None,
             flush_pending: false,
             tasks: None,
+            call_pending: false,
         };
         let shared = Shared {
             poller: Poller::new()?,

@@ -29,6 +29,7 @@ mod text;
 mod trust;
 mod turn;
 mod upstream;
+mod wsgi;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -87,6 +88,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(task::adapt_coroutines, module)?)?;
     module.add_class::<upstream::Upstream>()?;
     module.add_class::<upstream::Forward>()?;
+    module.add_class::<wsgi::Gateway>()?;
+    module.add_function(wrap_pyfunction!(wsgi::cgi_variables, module)?)?;
     module.add_function(wrap_pyfunction!(http_date, module)?)?;
     module.add_function(wrap_pyfunction!(reason_phrase, module)?)?;
     module.add_function(wrap_pyfunction!(is_token, module)?)?;

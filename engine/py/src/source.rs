@@ -121,7 +121,8 @@ fn has_custom_output(request: &Bound<'_, Request>) -> bool {
         .is_some_and(|conn| conn.service.get().custom_output)
 }
 
-fn write(request: &Bound<'_, Request>, chunk: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Write a piece of a body, in the way that the request class has.
+pub fn write(request: &Bound<'_, Request>, chunk: &Bound<'_, PyAny>) -> PyResult<()> {
     if has_custom_output(request) {
         return request
             .call_method1(intern!(request.py(), "write"), (chunk,))
@@ -130,7 +131,8 @@ fn write(request: &Bound<'_, Request>, chunk: &Bound<'_, PyAny>) -> PyResult<()>
     output::write(request, chunk)
 }
 
-fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
+/// Finish a response, in the way that the request class has.
+pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     if has_custom_output(request) {
         return request
             .call_method0(intern!(request.py(), "finish"))

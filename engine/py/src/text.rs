@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
@@ -130,4 +131,29 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit)
         .to_digit(16)
         .and_then(|d| u8::try_from(d).ok())
+}
+
+/// A `str` of bytes that are taken for ISO-8859-1, as WSGI wants it (PEP 3333, "A Note On String Types").
+pub fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyString>> {
+    let length = isize::try_from(bytes.len()).unwrap_or_default();
+    // SAFETY: the bytes are only read during the call, which gives a new reference to a `str`, or an exception.
+    unsafe {
+        let text = ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), length, std::ptr::null());
+        Ok(Bound::from_owned_ptr_or_err(py, text)?.cast_into_unchecked())
+    }
+}
+
+/// The bytes of a `str` in ISO-8859-1, where they stand; `None` if it has a character outside of that.
+pub fn latin1_bytes<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    let object = text.as_ptr();
+    // SAFETY: the `str` is alive and never changes. One of this kind has one byte for each character, and CPython makes
+    // every `str` of the narrowest kind that its characters fit.
+    unsafe {
+        if ffi::PyUnicode_KIND(object) != ffi::PyUnicode_1BYTE_KIND {
+            return None;
+        }
+        let length = usize::try_from(ffi::PyUnicode_GET_LENGTH(object)).unwrap_or_default();
+        let data = ffi::PyUnicode_DATA(object).cast::<u8>();
+        Some(std::slice::from_raw_parts(data, length))
+    }
 }

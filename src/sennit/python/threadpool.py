@@ -4,7 +4,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from sennit.python import log
 from sennit.python.failure import Failure
@@ -12,6 +12,14 @@ from sennit.python.failure import Failure
 # Called in the pool's thread as onResult(succeeded, resultOrFailure).
 OnResult = Callable[[bool, Any], object]
 _Job = tuple[contextvars.Context, OnResult | None, Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+class Session(Protocol):
+    """A call that keeps its thread while it waits for more to do."""
+
+    def __call__(self) -> object: ...
+    def dismiss(self) -> object:
+        """Give the thread back, if there is nothing to do; called in any thread."""
 
 
 class ThreadPool:
@@ -38,6 +46,7 @@ class ThreadPool:
         self.threads: list[threading.Thread] = []
         self._queue: deque[_Job] = deque()
         self._busy = 0
+        self._sessions: list[Session] = []
         self._changed = threading.Condition()
 
     @property
@@ -62,6 +71,7 @@ class ThreadPool:
             self.started = False
             threads = list(self.threads)
             self._changed.notify_all()
+            self._dismissSessions()
             # What was called before start() was ever called has no thread that could run it.
             if not threads:
                 self._queue.clear()
@@ -79,6 +89,7 @@ class ThreadPool:
             self.min, self.max = least, most
             self._startThreads()
             self._changed.notify_all()
+            self._dismissSessions()
 
     def callInThread(self, func: Callable[..., Any], /, *args: Any, **kw: Any) -> None:
         """Call in one of the threads; an exception is logged."""
@@ -97,6 +108,28 @@ class ThreadPool:
             self._queue.append((contextvars.copy_context(), onResult, func, args, kw))
             self._startThreads()
             self._changed.notify()
+            if self._busy + len(self._queue) > self.max:
+                self._dismissSessions()
+
+    def lendThread(self, session: Session) -> None:
+        """Call `session` in one of the threads, which it may keep as long as `canWait()` is true: when it has
+        nothing to do and another call needs the thread, its `dismiss` is called."""
+        self.callInThread(self._host, session)
+
+    def canWait(self) -> bool:
+        """Whether a session that has nothing to do may keep its thread."""
+        return not (self._queue or self.joined or len(self.threads) > self.max)
+
+    def _host(self, session: Session) -> None:
+        self._sessions.append(session)
+        try:
+            session()
+        finally:
+            self._sessions.remove(session)
+
+    def _dismissSessions(self) -> None:
+        for session in list(self._sessions):
+            session.dismiss()
 
     def dumpStats(self) -> None:
         """Log how many threads there are, and how many of them work."""

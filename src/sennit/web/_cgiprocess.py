@@ -8,10 +8,10 @@ from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from sennit._engine import cgi_variables
 from sennit.internet._processes import reasonOf
 from sennit.web._lifecycle import drained
 from sennit.web._parsing import unquote
-from sennit.web._wsgienviron import environOf
 from sennit.web.error import Error
 from sennit.web.http import BAD_REQUEST
 
@@ -33,9 +33,8 @@ def environmentFor(
 ) -> dict[str, str]:
     """The meta-variables of a request, without CONTENT_LENGTH, and the server's own environment, without what
     could pass for a meta-variable."""
-    environ = environOf(request, False)
-    variables = {name: value for name, value in environ.items() if not name.startswith("wsgi.")}
-    del variables["CONTENT_LENGTH"]
+    variables = cgi_variables(request)
+    del variables["wsgi.url_scheme"], variables["CONTENT_LENGTH"]
     for name in ("PATH_INFO", "CONTENT_TYPE"):
         if not variables[name]:
             del variables[name]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sennit.internet._reactor_base import homeLoop
 from sennit.internet._reactor_parts import ReactorThreads
 from sennit.python import log
 from sennit.web.error import Error
@@ -34,6 +35,16 @@ class WayBack:
         self._calls: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         # Whether the loop is going to look at the calls.
         self._wakes = False
+
+    @property
+    def patience(self) -> float:
+        """How many seconds to wait for the loop before asking whether it is alive."""
+        return LOOP_CHECK
+
+    def enter(self) -> None:
+        """Called in another thread before an application is: for what that calls by
+        `reactor.callFromThread`."""
+        homeLoop.set(self.loop)
 
     def __call__(self, function: Callable[..., object], *args: object) -> bool:
         """Call soon; False if there is no loop any more."""
@@ -88,20 +99,9 @@ _clientHasLeft = partial(ConnectionAbortedError, "the client has left")
 _serverHasStopped = partial(ConnectionAbortedError, "the server has stopped")
 
 
-def inputOf(request: "Request", call: WayBack) -> "io.BytesIO | BodyReader":
-    """What an application in another thread reads the body from."""
-    if request.body_complete and (request.body_length or 0) <= QUEUE_LIMIT:
-        pieces: list[bytes] = []
-        while piece := request.read_body():
-            pieces.append(piece)
-        return io.BytesIO(b"".join(pieces))
-    # With `Expect: 100-continue` the client sends its body once it is asked for: not before the application
-    # reads (RFC 9110 section 10.1.1).
-    waits = b"100-continue" in (request.getHeader(b"expect") or b"").lower()
-    reader = BodyReader(request, call)
-    if not waits and not request.body_complete:
-        reader.watch()
-    return reader
+def inputOf(request: "Request", call: WayBack) -> io.BufferedReader:
+    """What an application in another thread reads a body from that is large or not all here yet."""
+    return io.BufferedReader(BodyReader(request, call), QUEUE_LIMIT)
 
 
 class BodyReader(io.RawIOBase):
@@ -123,12 +123,6 @@ class BodyReader(io.RawIOBase):
         self._current = memoryview(b"")
 
     # In the loop's thread
-
-    def watch(self) -> None:
-        """Look again when more of the body has come."""
-        if self._request is not None:
-            self._watching = True
-            self._request.on_body(self._pull)
 
     def _pull(self) -> None:
         """Take what has come, as long as there is room for it."""

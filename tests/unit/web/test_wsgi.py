@@ -14,7 +14,7 @@ import pytest
 from sennit.internet import reactor
 from sennit.python.threadpool import ThreadPool
 from sennit.web.resource import Resource
-from sennit.web.server import Site
+from sennit.web.server import Request, Site
 from sennit.web.testing import AsyncTestClient, BrokenResponse, Response, TestClient
 from sennit.web.wsgi import WSGIResource
 from tests.unit.web import wsgiapps
@@ -104,6 +104,86 @@ class TestEnviron:
         headers = [("X-A", "1"), ("X-A", "2"), ("Cookie", "a=1"), ("Cookie", "b=2")]
         environ = environOf(None, headers=headers)
         assert (environ["HTTP_X_A"], environ["HTTP_COOKIE"]) == ("1,2", "a=1; b=2")
+
+    def test_environs_of_a_connection_are_each_requests_own(self, poolOrNone: Any) -> None:
+        seen: list[Environ] = []
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            seen.append(dict(environ) | {"body": environ["wsgi.input"].read()})
+            environ["HTTP_X_A"] = environ["mine"] = "changed"
+            startResponse("200 OK", PLAIN)
+            return [b"x"]
+
+        def told(*keys: str) -> list[tuple[Any, ...]]:
+            return [tuple(environ.get(key) for key in keys) for environ in seen]
+
+        with TestClient(siteOf(application, poolOrNone)) as client:
+            for target in ("/a", "/b?c", "/", "/d"):
+                client.get(target, headers={"X-A": "1"})
+            client.post("/e", headers={"X-A": "1"}, body=b"12")
+            client.get("/f", headers={"X-A": "2"})
+            client.head("/g", headers={"X-A": "2"})
+        assert told("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING") == [
+            ("GET", "/a", ""),
+            ("GET", "/b", "c"),
+            ("GET", "/", ""),
+            ("GET", "/d", ""),
+            ("POST", "/e", ""),
+            ("GET", "/f", ""),
+            ("HEAD", "/g", ""),
+        ]
+        assert told("HTTP_X_A", "mine") == [("1", None)] * 5 + [("2", None)] * 2
+        assert told("CONTENT_LENGTH", "body") == [("", b"")] * 4 + [("2", b"12")] + [("", b"")] * 2
+
+    def test_address_that_was_set_is_told(self) -> None:
+        seen: Environ = {}
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            seen.update(environ)
+            startResponse("200 OK", PLAIN)
+            return [b"x"]
+
+        resource = WSGIResource(reactor, None, application)
+
+        def render(request: Any) -> Any:
+            request.setHost("example.org", 8443, ssl=True)
+            return resource.render(request)
+
+        with TestClient(Site(Calls(render))) as client:
+            client.get("/x/y?z")
+        assert (seen["SERVER_NAME"], seen["SERVER_PORT"]) == ("example.org", "8443")
+        assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"]) == ("example.org:8443", "https")
+        assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/x/y", "z")
+
+    def test_processes_are_told_of(self) -> None:
+        seen: Environ = {}
+
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            seen.update(environ)
+            startResponse("200 OK", PLAIN)
+            return [b"x"]
+
+        with TestClient(Site(WSGIResource(reactor, None, application, multiprocess=True))) as client:
+            client.get("/")
+        assert seen["wsgi.multiprocess"] is True
+
+    def test_input_without_a_body_is_an_empty_file(self, poolOrNone: Any) -> None:
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            stream = environ["wsgi.input"]
+            assert (stream.read(), stream.read(5), stream.readline(), stream.readlines()) == (
+                b"",
+                b"",
+                b"",
+                [],
+            )
+            assert (stream.read1(3), stream.readinto(bytearray(2)), list(stream)) == (b"", 0, [])
+            assert stream.readable()
+            stream.close()
+            assert not stream.closed
+            startResponse("200 OK", PLAIN)
+            return [b"x"]
+
+        assert answered(application, poolOrNone).body == b"x"
 
     def test_tls_is_told(self) -> None:
         environ = environOf(None, client={"secure": True, "host": ("127.0.0.1", 443)})
@@ -282,6 +362,86 @@ class TestResult:
         assert (response.header("Content-Length"), response.body) == ("2", b"ab")
         assert response.header("Transfer-Encoding") is None
 
+    def test_only_piece_is_sent_with_its_length(self, poolOrNone: Any) -> None:
+        class One(wsgiapps.Closing):
+            def __len__(self) -> int:
+                return 1
+
+        result = One([b"abc"])
+        response = answered(giving(result), poolOrNone)
+        assert (response.header("Content-Length"), response.body) == ("3", b"abc")
+        assert result.wasClosed.wait(5)
+        assert result.closed == 1
+
+    def test_result_that_goes_on_after_its_length_is_cut_off(
+        self, poolOrNone: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        result = iter([b"ab", b"c"])
+        response = answered(giving(result, headers=[("Content-Length", "2")]), poolOrNone)
+        assert response.body == b"ab"
+        eventually(lambda: "longer than its Content-Length" in caplog.text)
+
+    def test_result_that_fails_after_its_length_is_logged(
+        self, poolOrNone: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def result() -> Iterator[bytes]:
+            yield b"ab"
+            raise ValueError("at the end")
+
+        response = answered(giving(result, headers=[("Content-Length", "2")]), poolOrNone)
+        assert response.body == b"ab"
+        eventually(lambda: "at the end" in caplog.text)
+
+    @pytest.mark.parametrize("length", ["x", "-1", "", "1, 1"])
+    def test_length_must_be_a_number(self, length: str) -> None:
+        def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
+            with pytest.raises(ValueError, match="Content-Length"):
+                startResponse("200 OK", [("Content-Length", length)])
+            with pytest.raises(ValueError, match="Content-Length"):
+                startResponse("200 OK", [("Content-Length", "1"), ("content-length", "2")])
+            startResponse("200 OK", [("content-length", "7"), ("Content-Length", "7")])
+            return [b"refused"]
+
+        assert answered(application, None).text == "refused"
+
+    def test_file_wrapper_sends_a_file_and_closes_it(self, poolOrNone: Any) -> None:
+        file = io.BytesIO(b"x" * 200_000)
+
+        def application(environ: Environ, startResponse: StartResponse) -> Any:
+            startResponse("200 OK", PLAIN)
+            return environ["wsgi.file_wrapper"](file, 8192)
+
+        assert answered(validator(application), poolOrNone).body == b"x" * 200_000
+        eventually(lambda: file.closed)
+
+    def test_request_class_with_its_own_write_is_obeyed(self, poolOrNone: Any) -> None:
+        class Shouting(Request):
+            def write(self, data: Any) -> None:
+                super().write(data.upper())
+
+        def streaming() -> Iterator[bytes]:
+            yield b"d"
+            yield b"e"
+
+        for result, expected in (([b"abc"], b"ABC"), (streaming, b"DE")):
+            site = siteOf(giving(result), poolOrNone)
+            site.requestFactory = Shouting
+            with TestClient(site) as client:
+                assert client.get("/").body == expected
+
+    def test_who_waits_for_the_end_hears_of_it_in_the_loop(self, pool: ThreadPool) -> None:
+        resource = WSGIResource(reactor, pool, giving([b"x"]))
+        threads: list[int] = []
+
+        def render(request: Any) -> Any:
+            request.notifyFinish().addCallback(lambda _: threads.append(threading.get_ident()))
+            return resource.render(request)
+
+        with TestClient(Site(Calls(render))) as client:
+            assert client.get("/").body == b"x"
+            eventually(lambda: client.wait(0.001) or threads)
+        assert threads == [threading.get_ident()]
+
     def test_large_list_is_sent_piece_by_piece(self, poolOrNone: Any) -> None:
         pieces = [bytes([number]) * 300_000 for number in range(10)]
         assert answered(giving(pieces), poolOrNone).body == b"".join(pieces)
@@ -403,11 +563,12 @@ class TestWithReactor:
                 self.loop.call_soon_threadsafe(function, *args)
 
         async def run() -> Response:
-            site = Site(WSGIResource(Other(), pool, giving(iter([b"a", b"b"]))))
+            # What the application does wrong is answered in the loop.
+            site = Site(WSGIResource(Other(), pool, giving(None)))
             async with AsyncTestClient(site) as client:
                 return await client.get("/")
 
-        assert asyncio.run(run()).body == b"ab"
+        assert asyncio.run(run()).code == 500
         assert calls
 
     def test_application_finds_the_loop_by_the_reactor(self, pool: ThreadPool) -> None:

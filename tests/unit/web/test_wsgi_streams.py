@@ -367,7 +367,6 @@ class TestOnTheWire:
 def test_application_does_not_wait_for_a_closed_loop(
     pool: ThreadPool, monkeypatch: pytest.MonkeyPatch, request_: bytes, reads: bool
 ) -> None:
-    monkeypatch.setattr("sennit.web.wsgi.LOOP_CHECK", 0.02)
     monkeypatch.setattr("sennit.web._wsgiinput.LOOP_CHECK", 0.02)
     begun = threading.Event()
     seen: list[str] = []

@@ -32,6 +32,7 @@ use crate::service::Service;
 use crate::settings::{Settings, Ticks};
 use crate::trust::Ends;
 use crate::upstream::Link;
+use crate::wsgi::Told;
 
 pub use output::{DefaultType, HeadPlan, Outcome, Piece};
 pub use passing::Taken;
@@ -154,6 +155,8 @@ pub struct Conn {
     ends: Ends,
     /// What a trusted proxy has said at the beginning that the ends are.
     proxied: OnceLock<Box<Ends>>,
+    /// What WSGI applications have been told by it, as a client mostly says the same again.
+    pub told: Lock<Option<Box<Told>>>,
 }
 
 impl Conn {
@@ -199,6 +202,7 @@ impl Conn {
             token,
             ends: Ends { peer, host, secure },
             proxied: OnceLock::new(),
+            told: Lock::new(None),
         }
     }
 

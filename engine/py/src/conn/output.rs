@@ -12,7 +12,7 @@ use sennit_net::{Flushed, Interest};
 use sennit_wire::Wrote;
 use smallvec::SmallVec;
 
-use super::{Conn, Sink, State, Transport, Waiting};
+use super::{Conn, Facts, Sink, State, Transport, Waiting};
 use crate::clock;
 use crate::coding;
 use crate::file_body::Part;
@@ -39,7 +39,7 @@ pub struct HeadPlan<'a> {
     pub default_type: DefaultType,
     /// Field lines of an `Answer`, encoded.
     pub lines: Option<&'a [u8]>,
-    /// The site is stopping.
+    /// The connection ends with this response: the site is stopping, or the program wishes it.
     pub last: bool,
     /// What becomes of the body.
     pub body: coding::Body,
@@ -592,6 +592,40 @@ impl Conn {
                 state.interest = wanted;
             }
         }
+    }
+
+    /// As `settle`, in another thread than the loop's: does what needs nothing of the loop, and gives whether that was
+    /// all that there is to do.
+    pub fn settle_aside(&self, py: Python<'_>) -> bool {
+        let mut state = self.lock(py);
+        if state.facts.busy || state.facts.queued {
+            // The loop is at it, or is going to be.
+            return true;
+        }
+        if !state.flush() {
+            state.out.clear();
+            state.facts.broken = true;
+            return false;
+        }
+        let Facts {
+            blocked,
+            close_after,
+            broken,
+            ended,
+            ..
+        } = state.facts;
+        let idle = state.input.is_empty() && matches!(state.sink, Sink::Nothing);
+        let over = close_after || broken || ended;
+        if !idle || over || blocked || !state.out.is_empty() {
+            return false;
+        }
+        let deadline = state.rearm(clock::ticks());
+        let settled = deadline.is_none() && state.wanted_interest() == state.interest;
+        drop(state);
+        if let (Some(at), Some(engine)) = (deadline, self.engine.upgrade()) {
+            engine.schedule(py, self.token, at);
+        }
+        settled
     }
 
     /// Input left over from before may be usable now: the response before it has ended, or its reader has read.

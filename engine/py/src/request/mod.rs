@@ -7,6 +7,8 @@ pub mod input;
 pub mod output;
 pub mod whole;
 
+pub use input::{content as content_of, headers as headers_of};
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
@@ -329,6 +331,22 @@ impl Request {
         self.lock(py).lost
     }
 
+    /// Whether a body has been collected for it, or the program has given it one.
+    pub fn has_content(&self, py: Python<'_>) -> bool {
+        let state = self.lock(py);
+        state.content.is_some() || !matches!(state.body, Body::Nothing)
+    }
+
+    /// The connection it came by, also when the response has ended.
+    pub fn last_conn(&self, py: Python<'_>) -> Option<Arc<Conn>> {
+        self.lock(py).conn.clone()
+    }
+
+    /// Whether the program wants to hear of the end of the response, or of the client's leaving.
+    pub fn is_watched(&self, py: Python<'_>) -> bool {
+        self.lock(py).watched
+    }
+
     /// Tie a new request object to the connection and the head it came with.
     pub fn bind(&self, py: Python<'_>, head: Head, conn: Arc<Conn>) {
         let logs = conn.service.get().logs();
@@ -336,6 +354,37 @@ impl Request {
         state.head = Some(head);
         state.conn = Some(conn);
         state.began = logs.then(Instant::now);
+    }
+
+    /// The head, and how many segments of its path have been walked, as long as the program can't have changed what any
+    /// of it says. It has to be given back with `return_head`.
+    pub fn lend_head(&self, py: Python<'_>) -> Option<(Head, usize)> {
+        let mut state = self.lock(py);
+        if state.rare.is_some() || state.prepath.is_some() || state.request_headers.is_some() {
+            return None;
+        }
+        let depth = state.depth;
+        state.head.take().map(|head| (head, depth))
+    }
+
+    /// Give back what was lent.
+    pub fn return_head(&self, py: Python<'_>, head: Head) {
+        self.lock(py).head = Some(head);
+    }
+
+    /// Whether the response is untouched: no head is out, no field of it has been set, and nobody else wants to have a
+    /// say in it.
+    pub fn is_untouched(&self, py: Python<'_>) -> bool {
+        let state = self.lock(py);
+        let fields = state.response_headers.is_some() || state.extra_fields.is_some();
+        !state.started && !fields && state.rare.is_none() && !state.gated
+    }
+
+    /// Set the status to be sent, both parts known to be right.
+    pub fn set_status(&self, py: Python<'_>, code: u16, message: Option<Box<[u8]>>) {
+        let mut state = self.lock(py);
+        state.code = code;
+        state.message = message;
     }
 
     /// The connection, as long as the response has not ended.

@@ -257,6 +257,16 @@ pub fn set_fields(request: &Bound<'_, Request>) -> PyResult<Option<HeaderMap>> {
     })
 }
 
+/// The cookies that the program has set on the request, if there are any.
+pub fn cookies(request: &Request, py: Python<'_>) -> Option<Py<PyList>> {
+    let cookies = {
+        let state = request.lock(py);
+        let cookies = state.rare.as_ref()?.cookies.as_ref()?;
+        cookies.clone_ref(py)
+    };
+    (!cookies.bind(py).is_empty()).then_some(cookies)
+}
+
 /// `write`: body bytes, with the head before the first of them.
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
@@ -334,6 +344,19 @@ pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
 /// What an output operation leaves to be done outside of the lock.
 pub fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
     let py = request.py();
+    if outcome.blocked {
+        conn.hold_producer(py);
+    }
+    let queue = outcome.queue;
+    conclude(request, conn, outcome);
+    if queue {
+        conn.queue(py);
+    }
+}
+
+/// The part of `after` that any thread may do.
+pub fn conclude(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
+    let py = request.py();
     if let Some(failed) = outcome.failed {
         errors::warn_program(py, &format!("a response is cut off: {failed}"));
     }
@@ -342,9 +365,6 @@ pub fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
             py,
             "a response was longer than its Content-Length; the rest was not sent",
         );
-    }
-    if outcome.blocked {
-        conn.hold_producer(py);
     }
     if let Some(ended) = outcome.ended {
         if ended.short {
@@ -365,9 +385,6 @@ pub fn after(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome) {
         request.get().ended(request, conn, ended.sink);
         drop(ended.waiting);
         drop(ended.request);
-    }
-    if outcome.queue {
-        conn.queue(py);
     }
 }
 

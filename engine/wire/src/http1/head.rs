@@ -97,6 +97,15 @@ impl Head {
         span(&self.store, start, self.target_end - start)
     }
 
+    /// The bytes behind the request line: all field lines and the empty one.
+    #[must_use]
+    pub fn field_lines(&self) -> &[u8] {
+        let start = self.target_end as usize + VERSION_BYTES + 2;
+        self.store
+            .get(start..self.length as usize)
+            .unwrap_or_default()
+    }
+
     /// The version in the request line.
     #[must_use]
     pub fn version(&self) -> Version {
