@@ -17,7 +17,18 @@ ASYNCIO_PEERS = frozenset(
         "robyn",
     }
 )
-RACES = ("buy-64", "buy-512", "echo1k-64", "echo64k-64", "missing-64", "dynamic-64", "stream-64")
+RACES = (
+    "buy-64",
+    "buy-512",
+    "echo1k-64",
+    "echo64k-64",
+    "missing-64",
+    "dynamic-64",
+    "stream-64",
+    "wsgi-64",
+    "wsgi-pool-64",
+    "flask-64",
+)
 """Where Sennit must answer more requests per second than every peer."""
 ASGI_RACES = ("asgi-64", "starlette-64", "fastapi-64", "asgi-stream-64", "asgi-sleep10ms-512")
 """The same for ASGI applications, and in CPU time per request as well."""

@@ -30,6 +30,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "robyn": ("robyn>=0.88.0",),
     "starlette": ("starlette>=1.0",),
     "m0serve": ("m0serve>=1.16.0",),
+    "gunicorn": ("gunicorn>=23",),
+    # An application, not a server.
+    "flask": ("Flask>=3.1",),
 }
 """What is installed per peer, each by itself so that one that fails takes no other along."""
 

@@ -90,6 +90,9 @@ LOADS: tuple[Scenario, ...] = (
         b"".join(CHUNKS),
         generator=HEAVY,
     ),
+    Scenario("wsgi", "a WSGI application's page", "wsgi", "/wsgi", 200, HELLO),
+    Scenario("wsgi-pool", "the same in a thread of a pool", "wsgi_pool", "/wsgi", 200, HELLO),
+    Scenario("flask", "a page of Flask's", "flask", "/flask", 200, HELLO),
     Scenario("static1k", "a file of 1 KiB", "static", "/static/1k.html", 200, files.content("1k.html")),
     Scenario(
         "static64k",

@@ -34,6 +34,9 @@ _GZIP = frozenset({"gzip"})
 _PROXY = frozenset({"proxy"})
 _HANDS_ON = frozenset({"asgi_hello", "asgi_stream", "asgi_sleep"})
 _ASGI = _HANDS_ON | {"starlette", "fastapi"}
+# WSGI applications in the server's one thread, and in a pool of threads.
+_INLINE = frozenset({"wsgi", "flask"})
+_POOL = frozenset({"wsgi_pool"})
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,18 @@ def _script(name: str, *more: str) -> tuple[str, ...]:
     return ("{programs}/" + name, "{port}", "{program}", *more)
 
 
-def _granian(interface: str) -> tuple[str, ...]:
+def _granian(interface: str, *more: str) -> tuple[str, ...]:
     options = (
         f"-m granian --interface {interface} --host 127.0.0.1 --port {{port}} --workers 1 --http 1 --no-ws"
     )
     options += " --runtime-threads 1 --loop uvloop --backlog 16384 --backpressure 16384 --no-log"
-    if interface == "wsgi":
-        options += " --blocking-threads 1"
-    return (*options.split(), f"benchmarks.programs.{interface}_apps:{{program}}")
+    return (*options.split(), *more, f"benchmarks.programs.{interface}_apps:{{program}}")
+
+
+def _gunicorn() -> tuple[str, ...]:
+    options = "-m gunicorn --worker-class gthread --workers 1 --threads 10 --bind 127.0.0.1:{port}"
+    options += " --backlog 8192 --keep-alive 600 --log-level critical"
+    return (*options.split(), "benchmarks.programs.wsgi_apps:{program}")
 
 
 def _peregrine(interface: str) -> tuple[str, ...]:
@@ -98,20 +105,20 @@ def _m0serve_static() -> tuple[str, ...]:
 
 
 SERVERS: tuple[Server, ...] = (
-    Server(LIMIT, "C, canned answer", (), _SYNC),
+    Server(LIMIT, "C, canned answer", (), _SYNC | _INLINE | _POOL),
     Server(
         SENNIT,
         "Resource",
         ("{programs}/{sennit_script}", "{port}", "{program}"),
-        _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY | _ASGI,
+        _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY | _ASGI | _INLINE | _POOL,
         ("sennit",),
     ),
     Server(NGINX, "C", (), _STATIC | _GZIP | _PROXY),
-    Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC, ("fastwsgi",)),
-    Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC, ("fastpysgi",)),
+    Server("fastwsgi", "WSGI", _script("run_fastwsgi.py"), _SYNC | _INLINE, ("fastwsgi",)),
+    Server("fastpysgi-wsgi", "WSGI", _script("run_fastpysgi.py", "wsgi"), _SYNC | _INLINE, ("fastpysgi",)),
     Server("fastpysgi-asgi", "ASGI", _script("run_fastpysgi.py", "asgi"), _ASYNC | _ASGI, ("fastpysgi",)),
-    Server("bjoern", "WSGI", _script("run_bjoern.py"), _SYNC | _DOWN, ("bjoern",)),
-    Server("peregrine-wsgi", "WSGI", _peregrine("wsgi"), _SYNC | _DOWN, ("peregrine-server",)),
+    Server("bjoern", "WSGI", _script("run_bjoern.py"), _SYNC | _INLINE | _DOWN, ("bjoern",)),
+    Server("peregrine-wsgi", "WSGI", _peregrine("wsgi"), _SYNC | _INLINE | _DOWN, ("peregrine-server",)),
     Server(
         "peregrine-asgi",
         "ASGI",
@@ -121,7 +128,15 @@ SERVERS: tuple[Server, ...] = (
     ),
     Server("granian-rsgi", "RSGI", _granian("rsgi"), _ASYNC | _UP | _DOWN | _HANDS_ON, ("granian", "uvloop")),
     Server("granian-asgi", "ASGI", _granian("asgi"), _ASYNC | _UP | _DOWN | _ASGI, ("granian", "uvloop")),
-    Server("granian-wsgi", "WSGI", _granian("wsgi"), _SYNC | _DOWN, ("granian",)),
+    Server(
+        "granian-wsgi",
+        "WSGI",
+        _granian("wsgi", "--blocking-threads", "1"),
+        _SYNC | _INLINE | _POOL | _DOWN,
+        ("granian",),
+    ),
+    Server("granian-threads", "WSGI, its own number of threads", _granian("wsgi"), _POOL, ("granian",)),
+    Server("gunicorn", "WSGI, gthread", _gunicorn(), _POOL | {"flask"}, ("gunicorn",)),
     Server("socketify", "native", _script("run_socketify.py"), _ASYNC, ("socketify",)),
     Server(
         "uvicorn",

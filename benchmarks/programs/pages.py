@@ -1,5 +1,6 @@
 """What the programs of all servers answer with, so that each scenario is the same work everywhere."""
 
+HELLO = b"Hello, world!"
 PAGE = b"Please swipe your credit card."
 """The body of the seed's 402 page."""
 

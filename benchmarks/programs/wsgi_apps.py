@@ -1,9 +1,10 @@
-"""The scenarios as hand-written WSGI applications, for fastwsgi, fastpysgi, bjoern, peregrine and granian."""
+"""The scenarios as hand-written WSGI applications, for fastwsgi, fastpysgi, bjoern, peregrine, granian and
+gunicorn, and for Sennit where WSGI is what is measured."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, NOT_FOUND, PAGE
+from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, HELLO, NOT_FOUND, PAGE
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., object]
@@ -65,3 +66,23 @@ def download(environ: Environ, start_response: StartResponse) -> Iterable[bytes]
         return missing(environ, start_response)
     start_response("200 OK", BINARY)
     return (BLOCK for _ in range(BLOCK_COUNT))
+
+
+def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a text at /wsgi."""
+    if environ["PATH_INFO"] != "/wsgi":
+        return missing(environ, start_response)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(HELLO)))])
+    return [HELLO]
+
+
+wsgi_pool = wsgi
+
+
+def __getattr__(name: str) -> Any:
+    # Only who runs it needs to have Flask.
+    if name != "flask":
+        raise AttributeError(name)
+    from benchmarks.programs.flask_app import app
+
+    return app
