@@ -1,6 +1,7 @@
 """WSGI applications as resources: what they are told, what becomes of what they give."""
 
 import asyncio
+import gzip
 import io
 import logging
 import sys
@@ -14,7 +15,7 @@ import pytest
 from sennit.internet import reactor
 from sennit.python.threadpool import ThreadPool
 from sennit.web.resource import Resource
-from sennit.web.server import Request, Site
+from sennit.web.server import Request, Site, standardEncoders
 from sennit.web.testing import AsyncTestClient, BrokenResponse, Response, TestClient
 from sennit.web.wsgi import WSGIResource
 from tests.unit.web import wsgiapps
@@ -428,6 +429,16 @@ class TestResult:
             site.requestFactory = Shouting
             with TestClient(site) as client:
                 assert client.get("/").body == expected
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_response_is_compressed_where_the_site_does_that(self, poolOrNone: Any, whole: bool) -> None:
+        pieces = [b"x" * 3000, b"y" * 3000]
+        result = pieces if whole else lambda: iter(pieces)
+        site = siteOf(giving(result), poolOrNone, encoders=standardEncoders())
+        with TestClient(site) as client:
+            response = client.get("/", headers={"Accept-Encoding": "gzip"})
+        assert response.header("Content-Encoding") == "gzip"
+        assert gzip.decompress(response.body) == b"".join(pieces)
 
     def test_who_waits_for_the_end_hears_of_it_in_the_loop(self, pool: ThreadPool) -> None:
         resource = WSGIResource(reactor, pool, giving([b"x"]))

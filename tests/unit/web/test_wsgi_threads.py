@@ -173,9 +173,8 @@ def test_many_requests_over_real_sockets_are_each_answered_once(pool: ThreadPool
 
 def test_idle_connection_is_closed_in_its_time(pool: ThreadPool) -> None:
     async def run() -> float:
-        async with siteOf(giving([b"x"]), pool, timeOut=0.3).start() as port:
+        async with siteOf(giving([b"x"]), pool, timeOut=0.8).start() as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
-            await asyncio.sleep(0.1)
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await reader.readuntil(b"\r\n\r\nx")
             begun = time.monotonic()
@@ -183,7 +182,7 @@ def test_idle_connection_is_closed_in_its_time(pool: ThreadPool) -> None:
             writer.close()
             return time.monotonic() - begun
 
-    assert 0.1 < asyncio.run(run()) < 2
+    assert 0.1 < asyncio.run(run()) < 4
 
 
 def test_request_of_a_client_that_has_left_is_not_begun(pool: ThreadPool) -> None:

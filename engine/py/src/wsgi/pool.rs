@@ -64,8 +64,8 @@ struct State {
     watch: Watch,
     /// Jobs taken so far, to see whether it goes on.
     taken: u64,
-    /// The pool wants threads that have nothing to do back.
-    dismissed: bool,
+    /// How often the pool has wanted threads that have nothing to do back.
+    dismissals: u64,
 }
 
 impl State {
@@ -168,7 +168,6 @@ impl Queue {
     fn arrive(&self) {
         let mut state = self.state.lock();
         state.coming -= 1;
-        state.dismissed = false;
     }
 
     fn pop(&self) -> Option<Job> {
@@ -185,13 +184,17 @@ impl Queue {
 
     /// Threads that have nothing to do shall go back to the pool.
     pub fn dismiss(&self) {
-        self.state.lock().dismissed = true;
+        self.state.lock().dismissals += 1;
         self.work.notify_all();
         self.watch.notify_all();
     }
 
-    /// Wait for a job; None when the thread shall go.
-    fn wait(&self) -> Option<Job> {
+    fn dismissals(&self) -> u64 {
+        self.state.lock().dismissals
+    }
+
+    /// Wait for a job; None when the thread shall go: after a while, or once there are more than `dismissals`.
+    fn wait(&self, dismissals: u64) -> Option<Job> {
         let mut state = self.state.lock();
         let mut until = Instant::now() + STAY;
         let mut watching = false;
@@ -206,8 +209,8 @@ impl Queue {
                     break Some(job);
                 }
             }
-            if state.dismissed || Instant::now() >= until {
-                break None;
+            if state.dismissals != dismissals || Instant::now() >= until {
+                break state.take();
             }
             if !watching && state.watch == Watch::Nobody {
                 state.watch = Watch::Awake;
@@ -293,8 +296,10 @@ impl Session {
         queue.arrive();
         loop {
             let next = queue.pop().or_else(|| {
+                // Asked for before the pool is: whatever it wants from then on, it tells.
+                let dismissals = queue.dismissals();
                 if self.stays(py) {
-                    py.detach(|| queue.wait())
+                    py.detach(|| queue.wait(dismissals))
                 } else {
                     queue.leave()
                 }
@@ -302,7 +307,10 @@ impl Session {
             let Some(job) = next else {
                 return Ok(());
             };
-            self.gateway.get().call_threads(self.gateway.bind(py))?;
+            // A pool that is about to stop gives no more: those that there are make the calls.
+            if let Err(error) = self.gateway.get().call_threads(self.gateway.bind(py)) {
+                drop(error);
+            }
             let begun = Instant::now();
             self.run(py, job);
             queue.took(begun.elapsed());
