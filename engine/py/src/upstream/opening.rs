@@ -61,15 +61,17 @@ impl Link {
 
     /// The upstream's addresses have been asked for.
     pub fn resolved(self: &Arc<Self>, py: Python<'_>, reason: &str) {
-        let waits = {
+        let (waits, may_connect) = {
             let state = self.lock(py);
-            state.phase == Phase::Held && state.counted
+            (state.phase == Phase::Held, state.counted)
         };
         if !waits {
             return;
         }
         if self.pool.server.has_addresses(py) {
-            self.connect(py);
+            if may_connect {
+                self.connect(py);
+            }
         } else {
             self.fail(py, Fault::Unresolved(reason.to_owned()));
         }
