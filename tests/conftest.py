@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from tests.redis_server import RedisServer
 
 FindClient = Callable[[str], str]
+
+# A shell starts what runs in its background with SIGINT ignored, and programs inherit that. The tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -476,7 +476,10 @@ fn respond_through_program(request: &Bound<'_, Request>, bytes: &[u8]) -> PyResu
 /// Something in traversal or rendering has raised `error`: Python makes the answer.
 pub fn failed(request: &Bound<'_, Request>, error: PyErr, resource: Option<&Bound<'_, PyAny>>) {
     let py = request.py();
-    let answered = request.call_method1(intern!(py, "_failed"), (error.value(py), resource));
+    let answered = request.call_method1(
+        intern!(py, "_failed"),
+        (errors::raised(py, &error), resource),
+    );
     if let Err(second) = answered {
         errors::log(py, "an error could not be answered", second);
         if let Some(conn) = request.get().conn(py) {

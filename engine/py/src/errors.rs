@@ -1,6 +1,6 @@
 //! From Rust to Python's exceptions and its log.
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -32,6 +32,11 @@ pub fn client_disconnected(py: Python<'_>) -> PyErr {
     }
 }
 
+/// The exception with its traceback, which up to Python 3.11 is kept apart from it until somebody handles it.
+pub fn raised(py: Python<'_>, error: &PyErr) -> Py<PyBaseException> {
+    error.clone_ref(py).into_value(py)
+}
+
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LOGGER
@@ -46,7 +51,7 @@ fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 pub fn log(py: Python<'_>, what: &str, error: PyErr) {
     let logged = logger(py).and_then(|logger| {
         let keywords = PyDict::new(py);
-        keywords.set_item("exc_info", error.value(py))?;
+        keywords.set_item("exc_info", raised(py, &error))?;
         logger.call_method("error", ("%s failed", what), Some(&keywords))
     });
     if logged.is_err() {

@@ -157,7 +157,10 @@ fn log_after_departure(request: &Bound<'_, Request>, error: &PyErr) {
     let logged = py
         .import(intern!(py, "sennit.web.asgi"))
         .and_then(|module| {
-            module.call_method1(intern!(py, "_logDeparture"), (request, error.value(py)))
+            module.call_method1(
+                intern!(py, "_logDeparture"),
+                (request, errors::raised(py, error)),
+            )
         });
     errors::log_if_failed(py, "logging an application's error", logged);
 }

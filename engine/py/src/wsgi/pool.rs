@@ -344,7 +344,7 @@ impl Session {
             let fail = gateway.getattr(intern!(py, "_failInLoop"));
             let told = fail.and_then(|fail| {
                 let way = job.aside.way.bind(py);
-                way.call1((fail, job.request.bind(py), error.value(py)))
+                way.call1((fail, job.request.bind(py), errors::raised(py, &error)))
             });
             errors::log_if_failed(py, "telling the loop of an error", told);
         }
