@@ -12,7 +12,7 @@ from tests.redis_server import RedisServer
 
 FindClient = Callable[[str], str]
 
-# A shell starts what runs in its background with SIGINT ignored, and programs inherit that. The tests send it.
+# A shell ignores SIGINT for what it starts in the background, and programs inherit that. The tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
