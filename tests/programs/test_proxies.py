@@ -34,6 +34,7 @@ reactor.run()
 
 NGINX = """
 daemon off;
+master_process off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr;
