@@ -12,12 +12,6 @@ pub struct Negotiated {
 /// Weights are in thousandths, as fine as section 12.4.2 allows.
 type Weight = u16;
 
-/// What one request says of one coding.
-#[derive(Clone, Copy)]
-struct Said {
-    by_name: Option<Weight>,
-}
-
 /// The most codings that can be offered: beyond it they are not looked at.
 const MOST: usize = 8;
 
@@ -28,7 +22,7 @@ const MOST: usize = 8;
 /// but clients that send no Accept-Encoding are those that can't decode. A member with a malformed weight is not looked
 /// at. `x-gzip` is `gzip` (section 8.4.1.3).
 pub fn negotiate<'a>(values: impl Iterator<Item = &'a [u8]>, offered: &[&str]) -> Negotiated {
-    let mut said = [Said { by_name: None }; MOST];
+    let mut said: [Option<Weight>; MOST] = [None; MOST];
     let mut others: Option<Weight> = None;
     let mut identity: Option<Weight> = None;
     for member in values.flat_map(|value| value.split(|b| *b == b',')) {
@@ -48,9 +42,7 @@ pub fn negotiate<'a>(values: impl Iterator<Item = &'a [u8]>, offered: &[&str]) -
             let place = offered
                 .iter()
                 .position(|o| o.as_bytes().eq_ignore_ascii_case(name));
-            place
-                .and_then(|place| said.get_mut(place))
-                .map(|said| &mut said.by_name)
+            place.and_then(|place| said.get_mut(place))
         };
         if let Some(slot) = slot {
             // Said twice: what the client likes least, which it can surely read or refuse.
@@ -59,7 +51,7 @@ pub fn negotiate<'a>(values: impl Iterator<Item = &'a [u8]>, offered: &[&str]) -
     }
     let mut best: Option<(usize, Weight)> = None;
     for (place, said) in said.iter().enumerate().take(offered.len()) {
-        let weight = said.by_name.or(others).unwrap_or(0);
+        let weight = said.or(others).unwrap_or(0);
         if weight > best.map_or(0, |(_, weight)| weight) {
             best = Some((place, weight));
         }

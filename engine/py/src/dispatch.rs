@@ -16,7 +16,7 @@ use crate::conn::Conn;
 use crate::errors;
 use crate::file_body::FileBody;
 use crate::kept_file::{self, FileAnswer, Look, Place};
-use crate::kinds::{call_with_two, is_coroutine, is_iterator};
+use crate::kinds::{call_with, is_coroutine, is_iterator};
 use crate::request::{output, whole, Request, Standing, Walk, Wish};
 use crate::resources::{BodyWish, Known, Renderer};
 use crate::service::Service;
@@ -311,7 +311,7 @@ fn call_render<'py>(
             Look::Nowhere => {}
         }
     }
-    call_with_two(&function, resource, request.as_any()).map(Some)
+    call_with(&function, [resource, request.as_any()]).map(Some)
 }
 
 /// Look for a file's answer that was kept: of what the rest of the path leads to below `resource`, or of itself.

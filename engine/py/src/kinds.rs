@@ -17,14 +17,13 @@ pub fn is_iterator(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::PyIter_Check(object.as_ptr()) != 0 }
 }
 
-/// `function(first, second)`, without a tuple of arguments or a bound method in between.
-pub fn call_with_two<'py>(
+/// `function(*arguments)`, without a tuple of them or a bound method in between.
+pub fn call_with<'py, const COUNT: usize>(
     function: &Bound<'py, PyAny>,
-    first: &Bound<'py, PyAny>,
-    second: &Bound<'py, PyAny>,
+    arguments: [&Bound<'py, PyAny>; COUNT],
 ) -> PyResult<Bound<'py, PyAny>> {
-    let arguments = [first.as_ptr(), second.as_ptr()];
-    // SAFETY: both arguments are live for the call; it gives a new reference, or an exception.
+    let arguments = arguments.map(|argument| argument.as_ptr());
+    // SAFETY: the arguments are live for the call; it gives a new reference, or an exception.
     unsafe {
         let result = ffi::PyObject_Vectorcall(
             function.as_ptr(),

@@ -16,7 +16,6 @@ mod response;
 mod scope;
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -24,7 +23,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::dispatch::{self, NOT_DONE_YET};
 use crate::errors;
-use crate::kinds::is_coroutine;
+use crate::kinds::{call_with, is_coroutine};
 use crate::request::Request;
 use crate::task;
 use crate::text::type_name;
@@ -88,8 +87,7 @@ impl ASGIApplication {
         let exchange = Bound::new(py, Exchange::new(request))?;
         let receive = exchange.getattr(intern!(py, "receive"))?;
         let send = exchange.getattr(intern!(py, "send"))?;
-        let coroutine = match call_with_three(self.app.bind(py), [scope.as_any(), &receive, &send])
-        {
+        let coroutine = match call_with(self.app.bind(py), [scope.as_any(), &receive, &send]) {
             Ok(awaitable) if is_coroutine(&awaitable) => awaitable,
             Ok(awaitable) => coroutine_of(&awaitable)?,
             Err(error) => {
@@ -119,23 +117,6 @@ fn wants_websocket(py: Python<'_>, request: &Request) -> bool {
                 .field(b"upgrade")
                 .is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
     })
-}
-
-fn call_with_three<'py>(
-    function: &Bound<'py, PyAny>,
-    arguments: [&Bound<'py, PyAny>; 3],
-) -> PyResult<Bound<'py, PyAny>> {
-    let arguments = arguments.map(|argument| argument.as_ptr());
-    // SAFETY: the arguments are live for the call; it gives a new reference, or an exception.
-    unsafe {
-        let result = ffi::PyObject_Vectorcall(
-            function.as_ptr(),
-            arguments.as_ptr(),
-            arguments.len(),
-            std::ptr::null_mut(),
-        );
-        Bound::from_owned_ptr_or_err(function.py(), result)
-    }
 }
 
 /// A coroutine that awaits what an application has returned instead of one.

@@ -305,6 +305,13 @@ impl State {
         }
     }
 
+    /// The program has given all of its response.
+    fn finish_response(&mut self, response: &mut RequestState) -> Option<Ended> {
+        response.finished = true;
+        let trailers = response.rare.as_mut().and_then(|rare| rare.trailers.take());
+        self.end_response(trailers.as_ref())
+    }
+
     /// End the response: the connection is free for the next one, or ends.
     pub fn end_response(&mut self, trailers: Option<&HeaderMap>) -> Option<Ended> {
         let request = self.request.take()?;
@@ -458,9 +465,7 @@ impl Conn {
             }
         }
         if last {
-            response.finished = true;
-            let trailers = response.rare.as_mut().and_then(|rare| rare.trailers.take());
-            outcome.ended = state.end_response(trailers.as_ref());
+            outcome.ended = state.finish_response(&mut response);
         } else if state.out.len() > state.settings.high_water && !state.facts.blocked {
             if !state.flush() {
                 // The loss is dealt with at the end of the turn, not under the program's feet.
@@ -505,9 +510,7 @@ impl Conn {
             state.waiting().sends_file = true;
             state.facts.blocked = true;
         } else {
-            response.finished = true;
-            let trailers = response.rare.as_mut().and_then(|rare| rare.trailers.take());
-            outcome.ended = state.end_response(trailers.as_ref());
+            outcome.ended = state.finish_response(&mut response);
         }
         outcome.queue = !state.facts.busy && !state.facts.queued;
         outcome

@@ -653,7 +653,6 @@ impl Request {
     }
 
     /// Method and target where the program has set others.
-    #[allow(clippy::type_complexity)]
     fn replaced_target(&self, py: Python<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
         let (method, uri) = match self.lock(py).rare.as_deref() {
             None => return (None, None),

@@ -267,20 +267,38 @@ pub fn cookies(request: &Request, py: Python<'_>) -> Option<Py<PyList>> {
     (!cookies.bind(py).is_empty()).then_some(cookies)
 }
 
+/// How far a response is, looked at before something is written.
+struct Standing {
+    conn: Option<Arc<Conn>>,
+    encoder: Option<Py<PyAny>>,
+    started: bool,
+    finished: bool,
+    gated: bool,
+}
+
+fn standing(request: &Bound<'_, Request>) -> Standing {
+    let py = request.py();
+    let state = request.get().lock(py);
+    Standing {
+        conn: state.live_conn(),
+        encoder: state.encoder(py),
+        started: state.started,
+        finished: state.finished,
+        gated: state.gated,
+    }
+}
+
 /// `write`: body bytes, with the head before the first of them.
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
     let bytes = body_bytes(data)?;
-    let (conn, encoder, started, finished, gated) = {
-        let state = request.get().lock(py);
-        (
-            state.live_conn(),
-            state.encoder(py),
-            state.started,
-            state.finished,
-            state.gated,
-        )
-    };
+    let Standing {
+        conn,
+        encoder,
+        started,
+        finished,
+        gated,
+    } = standing(request);
     if finished {
         return Err(PyRuntimeError::new_err(
             "Request.write called after Request.finish",
@@ -306,16 +324,13 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
 /// `finish`: the response is complete.
 pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     let py = request.py();
-    let (conn, encoder, started, finished, gated) = {
-        let state = request.get().lock(py);
-        (
-            state.live_conn(),
-            state.encoder(py),
-            state.started,
-            state.finished,
-            state.gated,
-        )
-    };
+    let Standing {
+        conn,
+        encoder,
+        started,
+        finished,
+        gated,
+    } = standing(request);
     if finished {
         let text = intern!(
             py,

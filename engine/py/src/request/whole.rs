@@ -32,10 +32,7 @@ fn respond_bytes(
     extent: &Extent<'_>,
 ) -> PyResult<()> {
     let py = request.py();
-    let (started, encoder) = {
-        let state = request.get().lock(py);
-        (state.started, state.encoder(py))
-    };
+    let (started, encoder) = begun(request);
     if let Some(encoder) = encoder {
         return coded::whole(conn, request, encoder.bind(py), bytes);
     }
@@ -50,6 +47,13 @@ fn respond_bytes(
     };
     after(request, conn, outcome);
     Ok(())
+}
+
+/// Whether the head is out, and the program's encoder.
+fn begun(request: &Bound<'_, Request>) -> (bool, Option<Py<PyAny>>) {
+    let py = request.py();
+    let state = request.get().lock(py);
+    (state.started, state.encoder(py))
 }
 
 /// The body in the form in which it goes out, if it was coded whole.
@@ -78,10 +82,7 @@ fn respond_span(
     extent: &Extent<'_>,
 ) -> PyResult<()> {
     let py = request.py();
-    let (started, encoder) = {
-        let state = request.get().lock(py);
-        (state.started, state.encoder(py))
-    };
+    let (started, encoder) = begun(request);
     if encoder.is_some() {
         return source::start(request, body.as_any());
     }

@@ -25,7 +25,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 use crate::conn::{Conn, Sink};
 use crate::engine::Shared;
-use crate::kinds::call_with_two;
+use crate::kinds::call_with;
 use crate::lock::Lock;
 use crate::request::{content_of, Request};
 use aside::Aside;
@@ -280,7 +280,7 @@ impl Setup {
         let exchange = Arc::clone(start.get().exchange());
         exchange.begin(py, request.clone().unbind(), aside);
         let application = self.application.bind(py);
-        let result = call_with_two(application, environ.as_any(), start.bind(py).as_any());
+        let result = call_with(application, [environ.as_any(), start.bind(py).as_any()]);
         drop(environ);
         let rest = result.and_then(|result| match deliver::deliver(&exchange, &result, here) {
             Ok(Rest::Close) => {

@@ -198,15 +198,25 @@ pub(super) fn span(bytes: &[u8], start: u32, len: u32) -> &[u8] {
 pub(crate) fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Violation> {
     #[cfg(test)]
     super::tests::work::add(input.len());
+    with_slots(input, limits, |slots| tokenize(input, slots, limits))
+}
+
+/// Gives `tokenize` as many slots as the head that `input` begins with may have fields.
+#[inline]
+pub(super) fn with_slots<'b, R>(
+    input: &'b [u8],
+    limits: &Limits,
+    tokenize: impl FnOnce(&mut [MaybeUninit<httparse::Header<'b>>]) -> R,
+) -> R {
     let count = limits.header_count;
     if count <= INLINE_FIELDS {
         let mut slots = [const { MaybeUninit::uninit() }; INLINE_FIELDS];
-        tokenize(input, slots.get_mut(..count).unwrap_or_default(), limits)
+        tokenize(slots.get_mut(..count).unwrap_or_default())
     } else {
         // Each field line takes at least four bytes, so a large limit needn't mean a large allocation.
         let mut slots = Vec::new();
         slots.resize_with(count.min(input.len() / 4), MaybeUninit::uninit);
-        tokenize(input, &mut slots, limits)
+        tokenize(&mut slots)
     }
 }
 
@@ -288,21 +298,30 @@ fn read_fields(
     let mut facts = Facts::default();
     let mut end = 0;
     for header in headers {
-        let (name, value) = (header.name.as_bytes(), header.value);
-        let field = FieldSpan {
-            name_start: position_in(bytes, name),
-            name_len: name.len() as u32,
-            value_start: position_in(bytes, value),
-            value_len: value.len() as u32,
-        };
-        end = end_of_line_content(bytes, field.value_start as usize + value.len());
-        if bytes.get(end) != Some(&b'\r') {
-            return Err(Violation::BareLineFeed);
-        }
-        facts.note(name, value)?;
-        store.extend_from_slice(&field.pack());
+        end = keep_field(bytes, header, store).ok_or(Violation::BareLineFeed)?;
+        facts.note(header.name.as_bytes(), header.value)?;
     }
     Ok((facts, end))
+}
+
+/// Appends the packed span of a field of the head `bytes` to `store`. Gives where its line ends; nothing if it doesn't end
+/// in CRLF.
+#[inline]
+pub(super) fn keep_field(
+    bytes: &[u8],
+    header: &httparse::Header<'_>,
+    store: &mut Vec<u8>,
+) -> Option<usize> {
+    let (name, value) = (header.name.as_bytes(), header.value);
+    let field = FieldSpan {
+        name_start: position_in(bytes, name),
+        name_len: name.len() as u32,
+        value_start: position_in(bytes, value),
+        value_len: value.len() as u32,
+    };
+    let end = end_of_line_content(bytes, field.value_start as usize + value.len());
+    store.extend_from_slice(&field.pack());
+    (bytes.get(end) == Some(&b'\r')).then_some(end)
 }
 
 /// Where `part`, a slice out of `whole`, begins in it.

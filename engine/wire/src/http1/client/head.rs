@@ -3,13 +3,10 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use super::super::head::{end_of_line_content, position_in, span, FieldSpan, Version};
+use super::super::head::{keep_field, position_in, span, with_slots, FieldSpan, Version};
 use super::hops::Hops;
 use crate::grammar::{decimal, is_token, list_members};
 use crate::{Limits, Violation};
-
-/// Heads with up to this many fields are tokenized on the stack.
-const INLINE_FIELDS: usize = 128;
 
 /// How a response's end is told (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,19 +131,7 @@ pub(super) fn parse(
     head_request: bool,
     limits: &Limits,
 ) -> Result<ResponseHead, Violation> {
-    let count = limits.header_count;
-    if count <= INLINE_FIELDS {
-        let mut slots = [const { MaybeUninit::uninit() }; INLINE_FIELDS];
-        tokenize(
-            input,
-            slots.get_mut(..count).unwrap_or_default(),
-            head_request,
-        )
-    } else {
-        let mut slots = Vec::new();
-        slots.resize_with(count.min(input.len() / 4), MaybeUninit::uninit);
-        tokenize(input, &mut slots, head_request)
-    }
+    with_slots(input, limits, |slots| tokenize(input, slots, head_request))
 }
 
 fn tokenize<'b>(
@@ -194,19 +179,8 @@ fn build(
     store.extend_from_slice(input);
     let mut facts = Facts::default();
     for header in &*response.headers {
-        let (name, value) = (header.name.as_bytes(), header.value);
-        let field = FieldSpan {
-            name_start: position_in(input, name),
-            name_len: name.len() as u32,
-            value_start: position_in(input, value),
-            value_len: value.len() as u32,
-        };
-        let end = end_of_line_content(input, field.value_start as usize + value.len());
-        if input.get(end) != Some(&b'\r') {
-            return Err(Violation::FieldValueMalformed);
-        }
-        facts.note(name, value)?;
-        store.extend_from_slice(&field.pack());
+        keep_field(input, header, &mut store).ok_or(Violation::FieldValueMalformed)?;
+        facts.note(header.name.as_bytes(), header.value)?;
     }
     Ok(ResponseHead {
         delimiter: facts.delimiter(code, version, head_request)?,
