@@ -103,6 +103,38 @@ def test_wsgi_in_threads_or_not(tmp_path: Path, threads: str) -> None:
             assert httpx.get(served.base + path).text == f"{threads == '0'} /api /x/y"
 
 
+@pytest.mark.parametrize("kind", ["application", "site"])
+@pytest.mark.parametrize(
+    ("options", "threads", "processes"),
+    [
+        (("--wsgi-threads", "0"), False, False),
+        (("--wsgi-threads", "1"), False, False),
+        (("--wsgi-threads", "3", "--workers", "1"), True, False),
+        (("--wsgi-threads", "0", "--workers", "2"), False, True),
+        (("--wsgi-threads", "3", "--workers", "2", "--preload"), True, True),
+    ],
+)
+def test_wsgi_application_is_told_who_else_runs_it(
+    tmp_path: Path, kind: str, options: tuple[str, ...], threads: bool, processes: bool
+) -> None:
+    program = """
+        def application(environ, start):
+            start('200 OK', [])
+            return [f"{environ['wsgi.multithread']} {environ['wsgi.multiprocess']}".encode()]
+    """
+    if kind == "site":
+        # Made by the program itself, in the loop's thread.
+        program += """
+        from sennit.web.server import Site
+        from sennit.web.wsgi import WSGIResource
+        site = Site(WSGIResource(None, None, application))
+        """
+        threads = False
+    with Served(tmp_path, *options, program=textwrap.dedent(program)) as served:
+        served.wait_until_up()
+        assert httpx.get(served.base).text == f"{threads} {processes}"
+
+
 def test_directory_is_served(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "page.txt").write_text("hello")

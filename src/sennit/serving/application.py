@@ -77,7 +77,8 @@ class Application:
         if settings.wsgi_threads == 0:
             return WSGIResource(reactor, None, application)
         reactor.suggestThreadPoolSize(settings.wsgi_threads)
-        return WSGIResource(reactor, reactor.getThreadPool(), application)
+        several = settings.wsgi_threads > 1
+        return WSGIResource(reactor, reactor.getThreadPool(), application, multithread=several)
 
     def _limit(self, settings: Settings) -> None:
         site = self.site

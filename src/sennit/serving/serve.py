@@ -64,7 +64,9 @@ def _serve_on(places: list[Place], settings: Settings, observer: "Observer | Non
 
         return serve_alone(load(settings), settings, places, observer)
     from sennit.serving.supervisor import Supervisor
+    from sennit.web import _processes
 
+    _processes.servedBySeveral = settings.workers > 1
     return Supervisor(settings, places, _preloaded(settings) if settings.preload else None, observer).run()
 
 

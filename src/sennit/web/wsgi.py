@@ -17,6 +17,7 @@ from sennit import _engine
 from sennit.internet._reactor_parts import ReactorThreads
 from sennit.python import log
 from sennit.python.threadpool import Session, ThreadPool
+from sennit.web import _processes
 from sennit.web._wsgienviron import FileWrapper
 from sennit.web._wsgiinput import BodyRefused, WayBack, inputOf, wayBackTo
 from sennit.web.error import Error
@@ -38,13 +39,21 @@ class WSGIResource(_engine.WSGIGateway, Resource):
     reaches the loop. Without a pool (None) it runs in the loop's own thread: that is the quickest for an
     application that never waits, and holds up everything else for one that does.
 
-    `multiprocess` says that other processes run the same application, for `wsgi.multiprocess`.
+    `multiprocess` says whether other processes may run the same application at the same time, for
+    `wsgi.multiprocess`; None: whether `sennit serve` has several workers. `multithread` says whether the pool
+    may run it in several threads at the same time, for `wsgi.multithread`; without a pool that is never so.
     """
 
     isLeaf = True
 
     def __init__(
-        self, reactor: Any, threadpool: Any, application: "WSGIApplication", *, multiprocess: bool = False
+        self,
+        reactor: Any,
+        threadpool: Any,
+        application: "WSGIApplication",
+        *,
+        multiprocess: bool | None = None,
+        multithread: bool = True,
     ) -> None:
         super().__init__()
         self._reactor = reactor
@@ -54,8 +63,8 @@ class WSGIResource(_engine.WSGIGateway, Resource):
         self.streamsBody = threadpool is not None
         constant = {
             "wsgi.version": (1, 0),
-            "wsgi.multithread": threadpool is not None,
-            "wsgi.multiprocess": multiprocess,
+            "wsgi.multithread": multithread and threadpool is not None,
+            "wsgi.multiprocess": _processes.servedBySeveral if multiprocess is None else multiprocess,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
             # Not of PEP 3333, but common: the input ends where the body does, so that one without a length,

@@ -156,7 +156,8 @@ class TestEnviron:
         assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"]) == ("example.org:8443", "https")
         assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/x/y", "z")
 
-    def test_processes_are_told_of(self) -> None:
+    @pytest.mark.parametrize("several", [False, True])
+    def test_processes_and_threads_are_told_of(self, pool: Any, several: bool) -> None:
         seen: Environ = {}
 
         def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
@@ -164,9 +165,10 @@ class TestEnviron:
             startResponse("200 OK", PLAIN)
             return [b"x"]
 
-        with TestClient(Site(WSGIResource(reactor, None, application, multiprocess=True))) as client:
+        resource = WSGIResource(reactor, pool, application, multiprocess=several, multithread=several)
+        with TestClient(Site(resource)) as client:
             client.get("/")
-        assert seen["wsgi.multiprocess"] is True
+        assert (seen["wsgi.multiprocess"], seen["wsgi.multithread"]) == (several, several)
 
     def test_input_without_a_body_is_an_empty_file(self, poolOrNone: Any) -> None:
         def application(environ: Environ, startResponse: StartResponse) -> list[bytes]:
