@@ -355,6 +355,8 @@ class Request:
         """
     def getHeader(self, key: _Text) -> Any:
         """The last value of a request header in the type of `key`, None if absent."""
+    def header_values(self, name: bytes) -> list[bytes]:
+        """All values of a request header, whose name is in lower case, in their order."""
     @property
     def body_length(self) -> int | None:
         """Bytes of the body received so far."""

@@ -29,7 +29,8 @@ def accessLogTemplate(template: str) -> "LogFormatter":
     `%(f)s` the referer, `%(a)s` the user agent, `%(D)s`, `%(M)s`, `%(L)s` and `%(T)s` the duration in
     microseconds, milliseconds, seconds with decimals and whole ones, `%(p)s` the process; `%({name}i)s` a
     header of the request, `%({name}o)s` one of the response, `%({name}e)s` a variable of the environment. And
-    `%(id)s` is the request's id. Raises ValueError for another atom."""
+    `%(id)s` is the request's id, `%(trace)s` that of its trace ("-" without one). Raises ValueError for
+    another atom."""
     pieces: list[str | Callable[[str, Request], object]] = []
     end = 0
     for found in _ATOM.finditer(template):
@@ -54,8 +55,8 @@ def accessLogJSON(*names: str) -> "LogFormatter":
     """A formatter for `Site(logFormatter=...)` that makes JSON of chosen fields, in their order.
 
     Names are `time`, `client`, `user`, `method`, `target`, `path`, `query`, `protocol`, `status`, `bytes`,
-    `referer`, `user_agent`, `duration_ms`, `id`, `process`; `request.NAME` and `response.NAME` are headers.
-    Raises ValueError for others."""
+    `referer`, `user_agent`, `duration_ms`, `id`, `trace_id`, `process`; `request.NAME` and `response.NAME`
+    are headers. Raises ValueError for others."""
     fields: list[tuple[str, Callable[[str, Request], object]]] = []
     for name in names:
         if name.startswith(("request.", "response.")):
@@ -145,6 +146,7 @@ _ATOMS: "dict[str, Callable[[str, Request], object]]" = {
     "T": lambda timestamp, request: int(_seconds(request)),
     "p": lambda timestamp, request: f"<{os.getpid()}>",
     "id": lambda timestamp, request: request.id,
+    "trace": lambda timestamp, request: request._traceId() or "-",
 }
 
 _IN_JSON: "dict[str, Callable[[str, Request], object]]" = {
@@ -162,5 +164,6 @@ _IN_JSON: "dict[str, Callable[[str, Request], object]]" = {
     "user_agent": _header("user-agent", "i", None),
     "duration_ms": lambda timestamp, request: round(_seconds(request) * 1e3, 3),
     "id": lambda timestamp, request: request.id,
+    "trace_id": lambda timestamp, request: request._traceId(),
     "process": lambda timestamp, request: os.getpid(),
 }

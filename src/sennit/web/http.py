@@ -8,7 +8,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import AsyncGenerator
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
@@ -40,6 +40,9 @@ from sennit.web._parsing import (
 )
 from sennit.web.http_headers import Headers
 from sennit.web.iweb import IRequest
+
+if TYPE_CHECKING:
+    from sennit.web.tracecontext import TraceContext
 
 __all__ = [
     "CACHED",
@@ -94,6 +97,8 @@ class Request(_engine.Request):
     _receivedCookies: dict[bytes, bytes] | None = None
     _client: Address | None = None
     _id: str | None = None
+    _traceContext: "TraceContext | None" = None
+    _traceContextWasRead = False
     _host: Address | None = None
     _claimsSecurity = False
     _claimsHost = False
@@ -270,6 +275,24 @@ class Request(_engine.Request):
         if self._id is None:
             self._id = (getattr(self.site, "requestIDs", None) or _requestid.DEFAULT).idOf(self)
         return self._id
+
+    @property
+    def traceContext(self) -> "TraceContext | None":
+        """The trace that this request is a part of, as its `traceparent` and `tracestate` headers tell (W3C
+        Trace Context); None if they don't, or can't be read."""
+        if not self._traceContextWasRead:
+            self._traceContextWasRead = True
+            parents = self.header_values(b"traceparent")
+            if parents:
+                from sennit.web.tracecontext import readTraceContext
+
+                self._traceContext = readTraceContext(parents, self.header_values(b"tracestate"))
+        return self._traceContext
+
+    def _traceId(self) -> str | None:
+        """The id of the trace, for logs."""
+        context = self.traceContext
+        return None if context is None else context.traceId
 
     # Addresses
 

@@ -83,3 +83,12 @@ def test_json_has_the_duration() -> None:
 def test_json_with_another_field_is_refused() -> None:
     with pytest.raises(ValueError, match="no field 'sattus'"):
         accessLogJSON("sattus")
+
+
+def test_trace_is_a_field() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    sent = {"Traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    assert logged(accessLogTemplate("%(trace)s %(s)s"), **sent) == f"{trace} 200"
+    assert logged(accessLogTemplate("%(trace)s %(s)s")) == "- 200"
+    assert json.loads(logged(accessLogJSON("trace_id"), **sent)) == {"trace_id": trace}
+    assert json.loads(logged(accessLogJSON("trace_id"))) == {"trace_id": None}

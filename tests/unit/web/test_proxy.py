@@ -74,6 +74,29 @@ def test_request_is_passed_on(make: Any) -> None:
     assert passedOn(make, "GET", "/a/b?c") == (200, "GET /a/b?c None ")
 
 
+class ToldContext(Resource):
+    """Says where in a trace the request that came to it stands."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> str:
+        return str(request.traceContext.headers() if request.traceContext is not None else None)
+
+
+def test_trace_context_is_passed_on_as_it_came() -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    headers = [("traceparent", parent), ("tracestate", "a=1"), ("tracestate", "b=2")]
+
+    async def run() -> str:
+        async with (
+            Site(ToldContext()).start() as listening,
+            AsyncTestClient(Site(stock(listening.getHost().port))) as client,
+        ):
+            return (await client.get("/a", headers=headers)).text
+
+    assert asyncio.run(run()) == str({"traceparent": parent, "tracestate": "a=1,b=2"})
+
+
 def test_body_is_passed_on() -> None:
     assert passedOn(stock, "POST", "/a", body=b"x" * 200_000) == (200, f"POST /a None {'x' * 200_000}")
 

@@ -330,6 +330,11 @@ impl Request {
             None => Ok(py.None().into_bound(py)),
         }
     }
+    fn header_values<'py>(&self, py: Python<'py>, name: &[u8]) -> Vec<Bound<'py, PyBytes>> {
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        self.with_request_values(py, name, |found| values.extend(found.map(<[u8]>::to_vec)));
+        values.iter().map(|value| PyBytes::new(py, value)).collect()
+    }
     #[getter]
     fn body_length(&self, py: Python<'_>) -> Option<u64> {
         let conn = self.conn(py)?;
