@@ -1,11 +1,14 @@
 //! The time: coarse, and cheap enough to be asked for by every response.
 
+#[cfg(Py_GIL_DISABLED)]
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use pyo3::prelude::*;
 use rustix::time::{clock_gettime, ClockId};
 
+#[cfg(not(Py_GIL_DISABLED))]
 use crate::lock::Lock;
 use crate::settings::Ticks;
 
@@ -25,19 +28,19 @@ struct Stock {
     lines: Vec<u8>,
 }
 
-const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
-
-/// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
-pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]) -> R) -> R {
-    static STOCK: Lock<Stock> = Lock::new(Stock {
+impl Stock {
+    const NONE: Self = Self {
         second: 0,
         lines: Vec::new(),
-    });
-    let now = seconds();
-    let mut stock = STOCK.lock(py);
-    if stock.second != now || stock.lines.is_empty() {
-        stock.second = now;
-        stock.lines.clear();
+    };
+
+    /// Make them anew if those that are here are of another second.
+    fn renew(&mut self, now: u64) {
+        if self.second == now && !self.lines.is_empty() {
+            return;
+        }
+        self.second = now;
+        self.lines.clear();
         let date = sennit_wire::http_date(now);
         for piece in [
             b"Server: ",
@@ -47,11 +50,37 @@ pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]
             b"\r\n",
             CONTENT_TYPE,
         ] {
-            stock.lines.extend_from_slice(piece);
+            self.lines.extend_from_slice(piece);
         }
     }
-    let end = stock.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
-    use_it(stock.lines.get(..end).unwrap_or_default())
+}
+
+const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
+
+/// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
+pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]) -> R) -> R {
+    let now = seconds();
+    with_stock(py, |stock| {
+        stock.renew(now);
+        let end = stock.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
+        use_it(stock.lines.get(..end).unwrap_or_default())
+    })
+}
+
+/// One for all threads.
+#[cfg(not(Py_GIL_DISABLED))]
+fn with_stock<R>(py: Python<'_>, use_it: impl FnOnce(&mut Stock) -> R) -> R {
+    static STOCK: Lock<Stock> = Lock::new(Stock::NONE);
+    use_it(&mut STOCK.lock(py))
+}
+
+/// One for each thread, since all loops write heads at once.
+#[cfg(Py_GIL_DISABLED)]
+fn with_stock<R>(_py: Python<'_>, use_it: impl FnOnce(&mut Stock) -> R) -> R {
+    thread_local! {
+        static STOCK: RefCell<Stock> = const { RefCell::new(Stock::NONE) };
+    }
+    STOCK.with_borrow_mut(use_it)
 }
 
 /// The value of `Date` for now.

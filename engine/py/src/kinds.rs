@@ -1,5 +1,7 @@
 //! Small looks and calls that PyO3 has no name for.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -38,8 +40,24 @@ pub fn call_with<'py, const COUNT: usize>(
 /// The number of the state that an object's class is in (`tp_version_tag`), 0 for none: CPython gives a new one when an
 /// attribute of the class or of a base changes, and never uses one again.
 pub fn class_version(object: &Bound<'_, PyAny>) -> u32 {
-    // SAFETY: the type of a live object is alive; the field is only read, with the GIL held.
-    unsafe { (*ffi::Py_TYPE(object.as_ptr())).tp_version_tag }
+    // SAFETY: the type of a live object is alive.
+    unsafe { version_of(ffi::Py_TYPE(object.as_ptr())) }
+}
+
+/// The number of the state that a class is in.
+///
+/// # Safety
+/// `class` must be a live type, and the thread attached to Python.
+pub unsafe fn version_of(class: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: as the caller promises. With the GIL nobody writes to it meanwhile; without, CPython writes it whole, and
+    // a number that holds no more a moment later is what a thread that has looked a moment before would have seen.
+    unsafe {
+        if cfg!(Py_GIL_DISABLED) {
+            AtomicU32::from_ptr(&raw mut (*class).tp_version_tag).load(Ordering::Acquire)
+        } else {
+            (*class).tp_version_tag
+        }
+    }
 }
 
 /// Whether nobody but the holder of `reference` can get at its object again: no other reference, strong or weak.
@@ -81,6 +99,10 @@ pub fn only_children<'py>(own: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>>
         return None;
     }
     let name = intern!(own.py(), "children");
+    if cfg!(Py_GIL_DISABLED) {
+        // Another thread may set attributes meanwhile, so there is no walking through them.
+        return own.get_item(name).ok().flatten();
+    }
     own.iter()
         .next()
         // Attribute names in programs are interned, as this one: the same text is the same object.
@@ -99,13 +121,8 @@ fn attributes_made(object: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
     unsafe { _PyObject_GetDictPtr(object.as_ptr()).as_ref().copied() }
 }
 
-/// Another thread could be making one.
-#[cfg(Py_GIL_DISABLED)]
-fn attributes_made(object: &Bound<'_, PyAny>) -> Option<*mut ffi::PyObject> {
-    own_attributes(object).ok().map(|own| own.as_ptr())
-}
-
 /// Whether an object has no attributes of its own.
+#[cfg(not(Py_GIL_DISABLED))]
 pub fn has_no_attributes(object: &Bound<'_, PyAny>) -> bool {
     attributes_made(object).is_some_and(|own| {
         // SAFETY: a dict of a live object's, or null; the GIL is held.
@@ -113,10 +130,23 @@ pub fn has_no_attributes(object: &Bound<'_, PyAny>) -> bool {
     })
 }
 
+/// As above; another thread could be giving it a `__dict__`, or another one.
+#[cfg(Py_GIL_DISABLED)]
+pub fn has_no_attributes(object: &Bound<'_, PyAny>) -> bool {
+    own_attributes(object).is_ok_and(|own| own.is_empty())
+}
+
 /// Whether an object has no attributes of its own, and nobody holds its `__dict__` to give it some later.
+#[cfg(not(Py_GIL_DISABLED))]
 pub fn is_bare(object: &Bound<'_, PyAny>) -> bool {
     attributes_made(object).is_some_and(|own| {
         // SAFETY: as in `has_no_attributes`. The object has one reference to its dict.
         own.is_null() || unsafe { ffi::PyDict_Size(own) == 0 && ffi::Py_REFCNT(own) == 1 }
     })
+}
+
+/// Nobody can tell without the GIL.
+#[cfg(Py_GIL_DISABLED)]
+pub fn is_bare(_object: &Bound<'_, PyAny>) -> bool {
+    false
 }

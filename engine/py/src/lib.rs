@@ -68,7 +68,8 @@ fn split_path<'py>(py: Python<'py>, path: &[u8]) -> PyResult<Bound<'py, PyList>>
     PyList::new(py, segments.collect::<Vec<_>>())
 }
 
-#[pymodule]
+// Without the GIL all is behind locks of our own; see `lock`.
+#[pymodule(gil_used = false)]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<headers::Headers>()?;
     module.add_class::<service::Service>()?;

@@ -3,11 +3,25 @@
 //! With the GIL only one thread at a time can be attached, so a flag that nobody else can see in between is lock enough,
 //! and a request takes its state's lock some dozen times: an atomic operation each would cost more than parsing does.
 //! Without the GIL it is a mutex. Either way the rule of `conn` holds: no Python call while a guard lives.
+//!
+//! Free-threaded, the same code runs in several threads at once, each with an event loop and an `Engine` of its own:
+//!
+//! - What belongs to one connection (its state, its request, its link) is worked on by its loop's thread, and by a thread
+//!   of a WSGI pool; what belongs to a site (`Service` and what it keeps, files, upstreams' addresses) by all loops. All
+//!   of it is behind a `Lock`, or atomic, or never changes.
+//! - Who finds a lock taken waits detached from Python. So the interpreter can stop all threads, as its collector does,
+//!   whoever holds a lock: also one that lets go a reference under it, for which the interpreter itself may have to wait.
+//! - Where two locks are needed the order is link, connection, request, headers; those of an engine, a site and of what
+//!   they keep are taken last, and none after them.
 
 #[cfg(Py_GIL_DISABLED)]
 mod kind {
     use parking_lot::{Mutex, MutexGuard};
     use pyo3::prelude::*;
+    use pyo3::sync::MutexExt;
+
+    /// Looks at a lock that is taken before its end is waited for: most are held for less time than detaching takes.
+    const LOOKS: u32 = 64;
 
     /// A lock that is taken with proof of being attached.
     pub struct Lock<T>(Mutex<T>);
@@ -20,8 +34,23 @@ mod kind {
             Self(Mutex::new(value))
         }
 
-        pub fn lock(&self, _py: Python<'_>) -> Guard<'_, T> {
-            self.0.lock()
+        #[inline]
+        pub fn lock(&self, py: Python<'_>) -> Guard<'_, T> {
+            match self.0.try_lock() {
+                Some(guard) => guard,
+                None => self.wait(py),
+            }
+        }
+
+        #[cold]
+        fn wait(&self, py: Python<'_>) -> Guard<'_, T> {
+            for _ in 0..LOOKS {
+                std::hint::spin_loop();
+                if let Some(guard) = self.0.try_lock() {
+                    return guard;
+                }
+            }
+            self.0.lock_py_attached(py)
         }
 
         /// Access by its only owner.
@@ -29,7 +58,8 @@ mod kind {
             self.0.get_mut()
         }
 
-        /// For the garbage collector's visits, which come without a token.
+        /// For the garbage collector's visits, which come without a token, while all other threads stand still: what one
+        /// of them has locked is not visited, and so is taken to be in use.
         pub fn visit<R>(&self, visitor: impl FnOnce(&T) -> R) -> Option<R> {
             self.0.try_lock().map(|value| visitor(&value))
         }

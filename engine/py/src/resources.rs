@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
 
-use crate::kinds::{only_children, own_attributes};
+use crate::kinds::{only_children, own_attributes, version_of};
 use crate::lock::Lock;
 use crate::upstream::Forward;
 
@@ -122,12 +122,12 @@ impl Profiles {
         use_it: impl FnOnce(&Profile) -> R,
     ) -> PyResult<Option<R>> {
         let py = object.py();
-        // SAFETY: the type of a live object is alive; its fields are only read, with the GIL held.
+        // SAFETY: the type of a live object is alive; its fields are only read, by a thread that is attached.
         let (class, version, plain) = unsafe {
             let class = ffi::Py_TYPE(object.as_ptr());
             (
                 class as usize,
-                (*class).tp_version_tag,
+                version_of(class),
                 has_plain_attributes(class),
             )
         };
@@ -382,7 +382,7 @@ pub fn attribute<'py>(
 /// Whether objects of `class` have a `__dict__` and look attributes up as usual.
 ///
 /// # Safety
-/// `class` must be a live type, and the GIL held.
+/// `class` must be a live type, and the thread attached to Python.
 unsafe fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
     let generic: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
     // SAFETY: as the caller promises.

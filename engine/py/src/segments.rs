@@ -62,6 +62,10 @@ fn key_of<'py>(
     children: Option<&Bound<'py, PyAny>>,
     segment: &[u8],
 ) -> Option<Bound<'py, PyBytes>> {
+    if cfg!(Py_GIL_DISABLED) {
+        // Another thread may add children meanwhile, so there is no walking through them.
+        return None;
+    }
     let children = children?.cast_exact::<PyDict>().ok()?;
     children
         .iter()

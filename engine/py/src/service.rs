@@ -110,8 +110,9 @@ impl Service {
             }
         }
         let root = site.getattr(name)?;
-        if attribute(&site.get_type().mro(), name)?.is_none() {
-            *self.plain_site.lock(py) = class_version(site);
+        // Found for the state that the class was in before: it may have changed since.
+        if version != 0 && attribute(&site.get_type().mro(), name)?.is_none() {
+            *self.plain_site.lock(py) = version;
         }
         Ok(root)
     }
@@ -249,11 +250,17 @@ impl Service {
         self.codings.read().as_ref().map(|c| c.clone_ref(py))
     }
 
-    fn change_logging(&self, change: impl FnOnce(&mut LogTargets)) {
-        let mut logging = self.logging.write();
-        change(&mut logging);
-        let any = logging.native.is_some() || logging.hook.is_some() || logging.metrics.is_some();
-        self.logs.store(any, Ordering::Relaxed);
+    /// Put another target in a place, and let the old one go when nothing is locked any more.
+    fn change_logging<T>(&self, target: Option<T>, place: fn(&mut LogTargets) -> &mut Option<T>) {
+        let old = {
+            let mut logging = self.logging.write();
+            let old = std::mem::replace(place(&mut logging), target);
+            let any =
+                logging.native.is_some() || logging.hook.is_some() || logging.metrics.is_some();
+            self.logs.store(any, Ordering::Relaxed);
+            old
+        };
+        drop(old);
     }
 }
 
@@ -317,11 +324,11 @@ impl Service {
     }
 
     fn configure(&self, name: &Bound<'_, PyString>, value: Option<f64>) -> PyResult<()> {
-        let mut settings = self.settings.write();
-        if Arc::make_mut(&mut settings).set(name.to_str()?, value) {
+        let name = name.to_str()?;
+        if Arc::make_mut(&mut self.settings.write()).set(name, value) {
             return Ok(());
         }
-        Err(PyKeyError::new_err(name.to_str()?.to_owned()))
+        Err(PyKeyError::new_err(name.to_owned()))
     }
 
     fn set_trust(
@@ -337,15 +344,15 @@ impl Service {
     }
 
     fn set_access_log(&self, log: Option<Py<AccessLog>>) {
-        self.change_logging(|logging| logging.native = log);
+        self.change_logging(log, |logging| &mut logging.native);
     }
 
     fn set_metrics(&self, metrics: Option<Py<Metrics>>) {
-        self.change_logging(|logging| logging.metrics = metrics);
+        self.change_logging(metrics, |logging| &mut logging.metrics);
     }
 
     fn set_log_hook(&self, hook: Option<Py<PyAny>>) {
-        self.change_logging(|logging| logging.hook = hook);
+        self.change_logging(hook, |logging| &mut logging.hook);
     }
 
     fn set_encoders(&self, encoders: Option<Py<PyTuple>>) {

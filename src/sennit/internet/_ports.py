@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import socket
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ _ACCEPTS_PER_TURN = 64
 # Seconds without accepting after the system has refused to.
 _PAUSE = 1.0
 
+# Loops in several threads may listen for one factory, which is told of the first and the last of them.
+_tellingFactories = threading.RLock()
+
 # Gives a bound and listening socket, or such a one with a place in the file system.
 Bind = Callable[[], socket.socket | UNIXListener]
 
@@ -61,8 +65,9 @@ class ListeningPort(ABC):
             self._place, bound = bound, bound.socket
         self._host = fromSocketAddress(bound.getsockname())
         try:
-            self.factory.doStart()
-            self._serve(bound)
+            with _tellingFactories:
+                self.factory.doStart()
+                self._serve(bound)
         except BaseException:
             bound.close()
             self._release()
@@ -85,7 +90,7 @@ class ListeningPort(ABC):
     def stopListening(self) -> Deferred[None]:
         """Close the socket. Open connections go on. The Deferred has fired already."""
         if self._stopAccepting():
-            self.factory.doStop()
+            self._tellOfStop()
             state = stateOf(self._loop)
             state.endedPorts = {port for port in state.endedPorts if port._hasConnections()} | {self}
         return succeed(None)
@@ -114,7 +119,11 @@ class ListeningPort(ABC):
             if settle is not None:
                 await settle()
             if stopped:
-                self.factory.doStop()
+                self._tellOfStop()
+
+    def _tellOfStop(self) -> None:
+        with _tellingFactories:
+            self.factory.doStop()
 
     def _stopAccepting(self) -> bool:
         """Close the listening socket; False if that was done before."""
@@ -195,7 +204,13 @@ class EnginePort(ListeningPort):
             self._engine.remove_listener(self._listener)
 
     def _hasConnections(self) -> bool:
-        return self._service is not None and self._service.connections > 0
+        # Another loop may serve the site, too; only this one's connections matter here.
+        return (
+            self._engine is not None
+            and self._service is not None
+            and self._service.connections > 0
+            and self._engine.connections > 0
+        )
 
     async def _endConnections(self, grace: float, idle: float) -> None:
         service, engine = self._service, self._engine
@@ -206,8 +221,7 @@ class EnginePort(ListeningPort):
         def areGone() -> bool:
             # Each time: a connection becomes idle once the response that it was sending is out.
             engine.close_idle(service, idle)
-            # Another loop may serve the site, too; only this one's connections matter here.
-            return service.connections == 0 or engine.connections == 0
+            return not self._hasConnections()
 
         await self._waitUntil(areGone, self._loop.time() + grace)
 

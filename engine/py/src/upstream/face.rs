@@ -1,5 +1,6 @@
 //! `Upstream` and `Forward`: what Python knows of the servers that requests are passed on to.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use pyo3::exceptions::PyValueError;
@@ -45,8 +46,16 @@ struct Addresses {
     known: Arc<[PeerAddr]>,
     /// When to ask for them again; `None`: never.
     stale_at: Option<Ticks>,
-    /// Somebody is asking.
-    asked: bool,
+    /// The threads that are asking, each for the loop that it runs.
+    asking: Vec<usize>,
+}
+
+/// A number of the thread that asks for it, while it lives.
+fn this_thread() -> usize {
+    thread_local! {
+        static MARK: u8 = const { 0 };
+    }
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
 }
 
 /// A server that requests are passed on to.
@@ -69,12 +78,13 @@ impl Server {
         let mut pools = self.pools.lock(py);
         let here = |pool: &&Arc<Pool>| std::ptr::eq(pool.engine.as_ptr(), Arc::as_ptr(engine));
         if let Some(pool) = pools.iter().find(here) {
+            pool.thread.store(this_thread(), Ordering::Relaxed);
             return Arc::clone(pool);
         }
         // Those of engines that are gone hold nothing that Python owns.
         pools.retain(|pool| pool.engine.strong_count() > 0);
         let engine: Weak<Shared> = Arc::downgrade(engine);
-        let pool = Arc::new(Pool::new(Arc::clone(self), engine));
+        let pool = Arc::new(Pool::new(Arc::clone(self), engine, this_thread()));
         pools.push(Arc::clone(&pool));
         pool
     }
@@ -87,8 +97,11 @@ impl Server {
                 Some(at) => clock::has_come(at, clock::ticks()),
                 None => addresses.known.is_empty(),
             };
-            let ask = stale && !addresses.asked && self.resolve.is_some();
-            addresses.asked |= ask;
+            let thread = this_thread();
+            let ask = stale && self.resolve.is_some() && !addresses.asking.contains(&thread);
+            if ask {
+                addresses.asking.push(thread);
+            }
             let known = Arc::clone(&addresses.known);
             ((!known.is_empty()).then_some(known), ask)
         };
@@ -123,17 +136,27 @@ impl Server {
         time_to_live: Option<Ticks>,
         reason: &str,
     ) {
-        {
+        let thread = this_thread();
+        let has_asked = {
             let mut addresses = self.addresses.lock(py);
-            addresses.asked = false;
+            let asking = addresses.asking.len();
+            addresses.asking.retain(|other| *other != thread);
+            let has_asked = addresses.asking.len() < asking;
+            if !has_asked {
+                addresses.asking.clear();
+            }
             if !found.is_empty() {
                 addresses.known = found.into();
                 addresses.stale_at = time_to_live.map(|ttl| clock::ticks().wrapping_add(ttl));
             }
-        }
+            has_asked
+        };
         let pools: Vec<Arc<Pool>> = self.pools.lock(py).clone();
         for pool in pools {
-            pool.resolved(py, reason);
+            // Whoever waits in another loop has asked there, and hears of it there.
+            if !has_asked || pool.thread.load(Ordering::Relaxed) == thread {
+                pool.resolved(py, reason);
+            }
         }
     }
 }
@@ -182,7 +205,7 @@ impl Upstream {
             addresses: Lock::new(Addresses {
                 known: known.into(),
                 stale_at: None,
-                asked: false,
+                asking: Vec::new(),
             }),
             resolve,
             pools: Lock::new(Vec::new()),

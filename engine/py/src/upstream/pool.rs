@@ -1,6 +1,7 @@
 //! The connections to one upstream in one engine: those at rest, and the requests that wait for one.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 
 use pyo3::prelude::*;
@@ -17,6 +18,8 @@ pub struct Pool {
     pub server: Arc<Server>,
     /// Whose poller watches them.
     pub engine: Weak<Shared>,
+    /// The thread that its loop was last seen in.
+    pub thread: AtomicUsize,
     state: Lock<State>,
 }
 
@@ -36,10 +39,11 @@ struct State {
 
 impl Pool {
     /// An empty one.
-    pub fn new(server: Arc<Server>, engine: Weak<Shared>) -> Self {
+    pub fn new(server: Arc<Server>, engine: Weak<Shared>, thread: usize) -> Self {
         Self {
             server,
             engine,
+            thread: AtomicUsize::new(thread),
             state: Lock::new(State::default()),
         }
     }

@@ -287,7 +287,8 @@ impl Environs {
             return Ok(known.1);
         }
         let plain = has_stock_addresses(&request.get_type())?;
-        *self.plain_class.lock(py) = (class_version(request.as_any()), plain);
+        // Found for the state that the class was in before: it may have changed since.
+        *self.plain_class.lock(py) = (version, plain);
         Ok(plain)
     }
 }

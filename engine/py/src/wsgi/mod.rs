@@ -62,8 +62,8 @@ struct Threads {
     /// The pool, if it is one of ours.
     host: Option<Py<PyAny>>,
     queue: Queue,
-    /// The way back to the loop of an engine.
-    aside: Lock<Option<(Weak<Shared>, Arc<Aside>)>>,
+    /// The ways back to the loops of engines.
+    asides: Lock<Vec<(Weak<Shared>, Arc<Aside>)>>,
 }
 
 #[pymethods]
@@ -97,7 +97,7 @@ impl Gateway {
             threads: in_threads.then(|| Threads {
                 host,
                 queue: Queue::default(),
-                aside: Lock::new(None),
+                asides: Lock::new(Vec::new()),
             }),
         };
         self.setup
@@ -212,17 +212,23 @@ impl Gateway {
     fn aside(slf: &Bound<'_, Self>, threads: &Threads, conn: &Conn) -> PyResult<Arc<Aside>> {
         let py = slf.py();
         let in_engine = conn.engine.strong_count() > 0;
-        if let Some((engine, aside)) = &*threads.aside.lock(py) {
-            if in_engine && engine.ptr_eq(&conn.engine) {
+        if in_engine {
+            let asides = threads.asides.lock(py);
+            let mut known = asides.iter();
+            if let Some((_, aside)) = known.find(|(engine, _)| engine.ptr_eq(&conn.engine)) {
                 return Ok(Arc::clone(aside));
             }
         }
         let way = slf.call_method0(intern!(py, "_wayBack"))?.unbind();
         let aside = Arc::new(Aside::new(py, way)?);
         if in_engine {
-            let known = (conn.engine.clone(), Arc::clone(&aside));
-            let old = threads.aside.lock(py).replace(known);
-            drop(old);
+            let (alive, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut *threads.asides.lock(py))
+                .into_iter()
+                .partition(|(engine, _)| engine.strong_count() > 0);
+            drop(gone);
+            let mut asides = threads.asides.lock(py);
+            asides.extend(alive);
+            asides.push((conn.engine.clone(), Arc::clone(&aside)));
         }
         Ok(aside)
     }
