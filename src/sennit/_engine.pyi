@@ -146,6 +146,8 @@ class Service:
     @property
     def requests(self) -> int:
         """How many requests have been dealt with."""
+    def request_of(self, coroutine: object) -> Request | None:
+        """The request that the coroutine of a Task is at work for; None if that is not one of this site's."""
 
 @final
 class AccessLog:

@@ -386,6 +386,10 @@ impl Service {
         self.ended.load(Ordering::Relaxed)
     }
 
+    fn request_of(slf: &Bound<'_, Self>, coroutine: &Bound<'_, PyAny>) -> Option<Py<Request>> {
+        crate::task::request_of(slf, coroutine)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.site)?;
         visit.call(&self.factory)?;

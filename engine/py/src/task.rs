@@ -17,6 +17,7 @@ use crate::engine::Shared;
 use crate::errors;
 use crate::lock::Lock;
 use crate::request::Request;
+use crate::service::Service;
 
 /// What is done with a coroutine's result.
 enum Purpose {
@@ -70,6 +71,19 @@ pub fn start_application(
 ) -> PyResult<()> {
     let purpose = Purpose::Application(exchange.clone().unbind());
     run(request, coroutine, Some(resource), purpose, true)
+}
+
+/// The request that a Task of ours runs `coroutine` for, if it came to `service`.
+pub fn request_of(
+    service: &Bound<'_, Service>,
+    coroutine: &Bound<'_, PyAny>,
+) -> Option<Py<Request>> {
+    let py = service.py();
+    let handling = coroutine.cast::<Handling>().ok()?.get();
+    let conn = handling.request.get().last_conn(py)?;
+    conn.service
+        .is(service)
+        .then(|| handling.request.clone_ref(py))
 }
 
 fn run(

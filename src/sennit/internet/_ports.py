@@ -14,6 +14,7 @@ from zope.interface import implementer
 from sennit.internet._addresses import fromSocketAddress
 from sennit.internet._calls import startTask
 from sennit.internet._engines import engineFor
+from sennit.internet._handlers import Handlers
 from sennit.internet._loops import stateOf
 from sennit.internet._sockets import UNIXListener
 from sennit.internet._transport import ProtocolAdapter
@@ -99,7 +100,8 @@ class ListeningPort(ABC):
     loseConnection = stopListening
 
     async def drain(self, grace: float | None = None, idle: float = 0.0) -> None:
-        """Stop listening, close idle connections, give running requests `grace` seconds, then cut the rest.
+        """Stop listening, close idle connections, give running requests `grace` seconds, then cut the rest,
+        and cancel the handlers that don't end with that.
 
         Default: the factory's `stopGrace` (whose None means any time), else 10 seconds. Connections are idle
         once they have waited `idle` seconds for a request: one that comes before is still answered, as the
@@ -113,6 +115,7 @@ class ListeningPort(ABC):
             self.abortConnections()
             # Their protocols are told in later turns of the loop, which may be about to end.
             await self._waitUntil(lambda: not self._hasConnections(), self._loop.time() + _NOTICE)
+            await self._endHandlers()
             stateOf(self._loop).endedPorts.discard(self)
             # What requests have left to be written, if there is such a thing.
             settle = getattr(self.factory, "settleSessions", None)
@@ -173,6 +176,10 @@ class ListeningPort(ABC):
     def abortConnections(self) -> None:
         """Reset all connections that are left."""
 
+    @abstractmethod
+    async def _endHandlers(self) -> None:
+        """See to it that those end who still work for connections that are gone."""
+
     async def _waitUntil(self, isDone: Callable[[], bool], deadline: float) -> None:
         # The engine counts and doesn't call back: this runs once in a server's life, so looking costs
         # nothing.
@@ -217,13 +224,19 @@ class EnginePort(ListeningPort):
         if service is None or engine is None:
             return
         service.start_draining()
+        handlers = Handlers(service, self._loop)
 
         def areGone() -> bool:
             # Each time: a connection becomes idle once the response that it was sending is out.
             engine.close_idle(service, idle)
-            return not self._hasConnections()
+            # An ASGI application may have something to do after its response.
+            return not (self._hasConnections() or handlers)
 
         await self._waitUntil(areGone, self._loop.time() + grace)
+
+    async def _endHandlers(self) -> None:
+        if self._service is not None:
+            await Handlers(self._service, self._loop).end()
 
     def abortConnections(self) -> None:
         if self._engine is not None and self._service is not None:
@@ -301,6 +314,9 @@ class ProtocolPort(ListeningPort):
     def abortConnections(self) -> None:
         for adapter in list(self._adapters):
             adapter.abort()
+
+    async def _endHandlers(self) -> None:
+        """Nothing: what a program's own protocols have begun is not known."""
 
 
 def listen(loop: asyncio.AbstractEventLoop, bind: Bind, factory: Any) -> ListeningPort:

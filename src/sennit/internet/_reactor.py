@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from sennit.internet._calls import startTask
 from sennit.internet._clients import ReactorClients
+from sennit.internet._handlers import endTasks
 from sennit.internet._loops import runningLoop, stateOf
 from sennit.internet._processes import ReactorProcesses
 from sennit.internet._reactor_parts import ReactorPorts, ReactorThreads, ReactorTime
@@ -73,7 +74,7 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
             raise
         finally:
             self._started = self._stopping = False
-            _endTasks(loop)
+            endTasks(loop)
             self._ownIsRunning = False
             self._shutdown = None
             if signals is not None:
@@ -184,7 +185,9 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
         except Exception:
             log.err(None, "Unhandled error while stopping")
         finally:
-            asyncio.get_running_loop().stop()
+            # After a crash, this is only one of the tasks that are being ended.
+            if self._stopping:
+                asyncio.get_running_loop().stop()
 
     async def _shutDown(self) -> None:
         """What `stop` describes. Cancelling it resets the connections that are left."""
@@ -243,13 +246,3 @@ class _Signals:
             self._loop.remove_signal_handler(number)
             if previous is not None:
                 signal.signal(number, previous)
-
-
-def _endTasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the tasks that are left and let them end, as `asyncio.run` does."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())

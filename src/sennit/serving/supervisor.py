@@ -32,8 +32,11 @@ _SIGNALS = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-# Seconds that a worker has, beyond what it was told, before it is killed.
+# Seconds that a worker may be silent for, beyond what it was told.
 _ALLOWANCE = 2.0
+# Seconds that one has, beyond the grace period of its requests, before it is killed: for handlers that are
+# cancelled then, and the application's own end.
+_WINDING_UP = 4.0
 # Seconds that one has to print its stack.
 _LAST_WORDS = 1.0
 
@@ -323,7 +326,7 @@ class Supervisor:
         worker.state = RETIRING if how == "retire" else STOPPING
         worker.link.send(do=how)
         if worker.grace is not None:
-            worker.kill_at = time.monotonic() + worker.grace + _ALLOWANCE
+            worker.kill_at = time.monotonic() + worker.grace + _WINDING_UP
 
     def _kill(self, worker: WorkerProcess, number: signal.Signals = signal.SIGKILL) -> None:
         with suppress(ProcessLookupError):

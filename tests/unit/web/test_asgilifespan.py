@@ -152,3 +152,42 @@ def test_message_that_was_not_asked_for_raises_in_the_application() -> None:
     checked: list[int] = []
     asyncio.run(main())
     assert checked == [1]
+
+
+def test_site_cancels_what_outlives_its_grace_before_the_shutdown() -> None:
+    notes: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            notes.append("shutdown")
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        try:
+            await asyncio.sleep(60)
+        finally:
+            notes.append(scope["path"])
+
+    async def main() -> None:
+        # Another site's requests in the same loop are its own business.
+        stays, goes = Site(ASGIResource(app)), Site(ASGIResource(app))
+        async with stays.start() as first:
+            async with goes.start() as second:
+                writers = []
+                for port, path in (first, "/stays"), (second, "/goes"):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+                    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    await reader.readuntil(b"\r\nx\r\n")
+                    writers.append(writer)
+                await goes.stop(0.05)
+            assert notes == ["/goes", "shutdown"]
+            await stays.stop(0)
+        assert notes == ["/goes", "shutdown", "/stays", "shutdown"]
+        for writer in writers:
+            writer.close()
+
+    asyncio.run(main())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -356,7 +356,10 @@ impl Exchange {
     /// The application has raised.
     pub fn raised(&self, py: Python<'_>, error: PyErr) {
         if self.is_gone(py) {
-            log_after_departure(self.request(py), &error);
+            // That it was cancelled for that, or because the site stops, is no news.
+            if error.is_instance_of::<PyException>(py) {
+                log_after_departure(self.request(py), &error);
+            }
         } else {
             fail(self.request(py), error);
         }
