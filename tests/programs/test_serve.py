@@ -103,6 +103,26 @@ def test_wsgi_in_threads_or_not(tmp_path: Path, threads: str) -> None:
             assert httpx.get(served.base + path).text == f"{threads == '0'} /api /x/y"
 
 
+def test_slow_stream_of_a_wsgi_application_in_the_loop_lets_others_have_their_turn(tmp_path: Path) -> None:
+    program = """
+        import time
+        def app(environ, start):
+            start('200 OK', [])
+            if environ['PATH_INFO'] == '/other':
+                return [b'here']
+            def pieces():
+                while True:
+                    yield b'data: x\\n\\n'
+                    time.sleep(0.01)
+            return pieces()
+    """
+    with Served(tmp_path, "--wsgi-threads", "0", program=textwrap.dedent(program)) as served:
+        served.wait_until_up()
+        with httpx.stream("GET", f"{served.base}/events") as answer:
+            assert next(answer.iter_lines()) == "data: x"
+            assert httpx.get(f"{served.base}/other").text == "here"
+
+
 @pytest.mark.parametrize("kind", ["application", "site"])
 @pytest.mark.parametrize(
     ("options", "threads", "processes"),

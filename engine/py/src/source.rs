@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
+use crate::clock;
 use crate::conn::Conn;
 use crate::dispatch;
 use crate::errors;
@@ -15,6 +16,9 @@ use crate::request::{output, Request};
 const TURN_CHUNKS: usize = 1024;
 /// The same in bytes.
 const TURN_BYTES: u64 = 1 << 20;
+/// The same in milliseconds, less than what the coarse clock can tell apart: an iterator that is slow has each chunk
+/// sent soon, and holds the others up no longer than it must.
+const TURN_MILLISECONDS: i64 = 1;
 
 /// Stream the chunks of `iterator` as the body of the response.
 pub fn start(request: &Bound<'_, Request>, iterator: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -83,6 +87,7 @@ fn take_chunks(
     let py = request.py();
     let mut chunks = iterator.cast::<PyIterator>()?.clone();
     let from = request.get().lock(py).progress();
+    let began = clock::moment();
     for _ in 0..TURN_CHUNKS {
         {
             let state = conn.lock(py);
@@ -96,7 +101,8 @@ fn take_chunks(
             return Ok(Pause::Wait);
         };
         write(request, &chunk?)?;
-        if request.get().lock(py).progress() - from > TURN_BYTES {
+        let length = request.get().lock(py).progress() - from;
+        if length > TURN_BYTES || clock::moment().wrapping_sub(began) > TURN_MILLISECONDS {
             return Ok(Pause::Yield);
         }
     }

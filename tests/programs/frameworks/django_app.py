@@ -2,54 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
-import django
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.urls import path, reverse
-from django.utils.decorators import sync_and_async_middleware
+from django.urls import reverse
 
-counts = {"background": 0, "left": 0}
+from tests.programs.frameworks import django_project as project
 
-
-@sync_and_async_middleware
-def marking(getResponse: Callable[[HttpRequest], Any]) -> Any:
-    async def mark(request: HttpRequest) -> Any:
-        response = await getResponse(request)
-        response["X-Middleware"] = "1"
-        return response
-
-    return mark
-
-
-settings.configure(
-    ALLOWED_HOSTS=["*"],
-    ROOT_URLCONF=__name__,
-    SECRET_KEY="of the tests",
-    MIDDLEWARE=[f"{__name__}.marking"],
-    LOGGING_CONFIG=None,
-)
-django.setup()
+counts = project.counts
+project.setUp(__name__)
 
 
 async def hello(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(f"hello {request.GET.get('name', '')}", content_type="text/plain")
+    return project.greeting(request)
 
 
 async def form(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(f"{request.POST['name']} {request.POST['city']}")
+    return project.fields(request)
 
 
 async def upload(request: HttpRequest) -> HttpResponse:
-    file = request.FILES["file"]
-    return HttpResponse(f"{file.name} {file.size}")
+    return project.uploaded(request)
 
 
 async def count(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(str(len(request.body)))
+    return project.length(request)
 
 
 async def stream(request: HttpRequest) -> StreamingHttpResponse:
@@ -82,20 +60,17 @@ def thread(request: HttpRequest) -> HttpResponse:
 
 
 async def file(request: HttpRequest) -> FileResponse:
-    return FileResponse(open(__file__, "rb"))  # noqa: ASYNC230  # Django reads and closes it
+    return project.fileAt(__file__)
 
 
 async def told(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(counts)
+    return project.countsSoFar(request)
 
 
 async def state(request: HttpRequest) -> JsonResponse:
     return JsonResponse(["", request.build_absolute_uri(reverse("hello"))], safe=False)
 
 
-urlpatterns = [
-    path(f"{view.__name__}", view, name=view.__name__)
-    for view in (hello, form, upload, count, stream, sse, error, thread, file, told, state)
-]
+urlpatterns = project.pathsOf(hello, form, upload, count, stream, sse, error, thread, file, told, state)
 
 app = get_asgi_application()

@@ -10,6 +10,7 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
+from litestar.logging import LoggingConfig
 from litestar.params import Body
 from litestar.response import File, Stream
 
@@ -113,4 +114,5 @@ app = Litestar(
     after_request=mark,
     lifespan=[lifespan],
     openapi_config=None,
+    logging_config=LoggingConfig(log_exceptions="always"),
 )

@@ -1,10 +1,11 @@
-"""Serves one of the applications below /app: `python -m tests.programs.frameworks.serve NAME [LOOP]`.
+"""Serves one of the ASGI applications below /app: `python -m tests.programs.frameworks.serve NAME LOOP PORT`.
 
-Prints the number of its port, and serves until its input ends.
+It is put beside other resources in a tree, in a loop of the kind LOOP, and serves until SIGTERM.
 """
 
 import asyncio
 import importlib
+import signal
 import sys
 
 from sennit.internet import _engines
@@ -13,15 +14,14 @@ from sennit.web.resource import Resource
 from sennit.web.server import Site
 
 
-async def main(name: str) -> None:
-    module = importlib.import_module(f"tests.programs.frameworks.{name}_app")
-    leaf = ASGIResource(module.app)
+async def main(name: str, port: int) -> None:
+    module = importlib.import_module(f"tests.programs.frameworks.{name}")
     root = Resource()
-    root.putChild("app", leaf)
+    root.putChild("app", ASGIResource(module.app))
     ended = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
-    async with Site(root).start() as port:
-        print(port.getHost().port, flush=True)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    async with Site(root).start(port):
+        print("this process serves now", flush=True)
         await ended.wait()
 
 
@@ -34,4 +34,4 @@ def makeLoop(kind: str) -> asyncio.AbstractEventLoop:
 
 
 with asyncio.Runner(loop_factory=lambda: makeLoop(sys.argv[2])) as runner:
-    runner.run(main(sys.argv[1]))
+    runner.run(main(sys.argv[1], int(sys.argv[3])))
