@@ -6,6 +6,7 @@ its subclasses in `sennit.web.http` and `sennit.web.server` inherit. Those keep 
 PEP 8.
 """
 
+import contextvars
 import os
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Self, TypeVar, final, overload
@@ -317,7 +318,8 @@ class Request:
     left ("done" or "lost"), both only while `_watched` is true. While `_gated` is true,
     `_gated_result(resource, result)` is called instead of sending a whole response or beginning a stream, and
     `_gated_write(data)`, `_gated_finish()` and `_gated_producer(producer, streaming)` for what is called in
-    order to begin or to end it: they may do first what has to be done first.
+    order to begin or to end it: they may do first what has to be done first. In `_context`, if there is one,
+    iterators and producers of the response are asked for more.
     """
 
     method: bytes
@@ -337,6 +339,7 @@ class Request:
     channel: Connection | Any | None
     _watched: bool
     _gated: bool
+    _context: contextvars.Context | None
     requestHeaders: Headers
     responseHeaders: Headers
 

@@ -9,6 +9,7 @@ mod clock;
 mod coding;
 mod conn;
 mod connection;
+mod context;
 mod dispatch;
 mod engine;
 mod errors;

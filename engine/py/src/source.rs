@@ -8,6 +8,7 @@ use pyo3::types::PyIterator;
 
 use crate::clock;
 use crate::conn::Conn;
+use crate::context::Entered;
 use crate::dispatch;
 use crate::errors;
 use crate::request::{output, Request};
@@ -63,7 +64,10 @@ fn pump(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
         state.facts.pumping = true;
         iterator
     };
-    let result = take_chunks(conn, request, iterator.bind(py));
+    let result = {
+        let _context = Entered::of(request);
+        take_chunks(conn, request, iterator.bind(py))
+    };
     let current = Request::with_current(request, |state| state.facts.pumping = false).is_some();
     match result {
         Ok(Pause::Wait) => {}
@@ -195,10 +199,14 @@ impl Conn {
             }
             return;
         }
-        match producer {
-            Some((producer, true)) => self.resume_push(py, &producer),
-            Some((producer, false)) => self.pull(request, &producer),
-            None => pump(self, request),
+        let Some((producer, push)) = producer else {
+            return pump(self, request);
+        };
+        let _context = Entered::of(request);
+        if push {
+            self.resume_push(py, &producer);
+        } else {
+            self.pull(request, &producer);
         }
     }
 

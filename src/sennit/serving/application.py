@@ -30,6 +30,8 @@ class Application:
         self._log(settings)
         self._trust(settings)
         self._requests(settings)
+        if settings.opentelemetry:
+            self._observe()
         # The address is logged with the start of the whole server.
         self.site.noisy = False
 
@@ -134,6 +136,13 @@ class Application:
             self.site.requestIDs = RequestIDs(accept=settings.request_id == "accept")
             factory = _identified(factory)
         self.site.requestFactory = factory
+
+    def _observe(self) -> None:
+        # A Site that has it already has it as the program wants it.
+        if self.site.openTelemetry is None:
+            from sennit.web.opentelemetry import OpenTelemetry
+
+            self.site.openTelemetry = OpenTelemetry()
 
 
 def _formatter(form: str) -> LogFormatter:

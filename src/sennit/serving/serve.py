@@ -1,5 +1,6 @@
 """The commands `sennit serve` and `sennit tree`, once their settings are known."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -36,6 +37,8 @@ class Serve:
     def _serve(self) -> int:
         settings = self.settings
         logs.configure(settings)
+        if settings.opentelemetry:
+            _look_for_opentelemetry()
         if settings.env_file is not None:
             add_file_to_environment(settings.env_file)
         identity = Identity(settings)
@@ -56,6 +59,17 @@ class Serve:
                 file.write()
             identity.assume()
             return _serve_on(places, settings, observer)
+
+
+def _look_for_opentelemetry() -> None:
+    """Raise SettingError if it isn't installed, before a worker finds that out."""
+    # Not imported here: it looks at its variables of the environment, which the program may want to set.
+    try:
+        found = importlib.util.find_spec("opentelemetry.propagate")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise SettingError("--opentelemetry needs opentelemetry-api: pip install 'sennit[opentelemetry]'")
 
 
 def _serve_on(places: list[Place], settings: Settings, observer: "Observer | None") -> int:

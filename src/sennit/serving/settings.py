@@ -349,6 +349,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Serve /metrics (Prometheus) and /health there: PORT, HOST:PORT or unix:PATH.",
         "WHERE",
     ),
+    Setting(
+        "opentelemetry",
+        OPERATION,
+        flag,
+        "Trace and measure requests through OpenTelemetry's API.",
+        default=False,
+    ),
     Setting("pid", OPERATION, text, "Write the process id to this file.", "FILE"),
     Setting("user", OPERATION, text, "Become this user once the sockets are open.", "NAME"),
     Setting("group", OPERATION, text, "Become this group once the sockets are open.", "NAME"),

@@ -20,6 +20,7 @@ from sennit.web.resource import Resource, sharedNotFound
 if TYPE_CHECKING:
     from sennit.web._requestid import RequestIDs
     from sennit.web.metrics import Metrics
+    from sennit.web.opentelemetry import OpenTelemetry
 
 # A line of the access log from a timestamp and a finished request.
 LogFormatter = Callable[[str, Any], str]
@@ -53,6 +54,7 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
     _encoders: tuple[Any, ...] | None = None
     _accessLog: _engine.AccessLog | None = None
     _metrics: "Metrics | None" = None
+    _openTelemetry: "OpenTelemetry | None" = None
 
     def __init__(
         self,
@@ -148,6 +150,12 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
 
     def _requestFactoryForEngine(self) -> tuple[Callable[..., Any], bool]:
         """The callable that makes requests, and whether their `process` has to be called."""
+        factory, customProcess = self._plainRequestFactory()
+        if self._openTelemetry is not None:
+            return self._openTelemetry.observing(factory), True
+        return factory, customProcess
+
+    def _plainRequestFactory(self) -> tuple[Callable[..., Any], bool]:
         factory = self._programsRequestFactory()
         if INonQueuedRequestFactory.providedBy(factory):
             return (lambda channel, queued=0: factory(channel)), True
@@ -193,6 +201,18 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
         self.service.set_metrics(None if self._metrics is None else self._metrics.counters)
         if self._metrics is not None:
             self._metrics.watch(self.service)
+
+    @property
+    def openTelemetry(self) -> "OpenTelemetry | None":
+        """What traces the requests, an `opentelemetry.OpenTelemetry`; None if nothing does. To be set before
+        the site serves, else RuntimeError."""
+        return self._openTelemetry
+
+    @openTelemetry.setter
+    def openTelemetry(self, value: "OpenTelemetry | None") -> None:
+        if self.service is not None:
+            raise RuntimeError("OpenTelemetry can't be switched on or off once the site serves")
+        self._openTelemetry = value
 
     # The access log
 

@@ -88,6 +88,10 @@ class Request(_engine.Request):
     # The media type of a response that sets none; None: no Content-Type then.
     defaultContentType: bytes | str | None = b"text/html"
 
+    # What requests of this kind are called in traces and metrics, such as "/users/{id}": for programs to set.
+    # None: the path, if resources were put at each part of it.
+    route: str | None = None
+
     _args: dict[bytes, list[bytes]] | None = None
     _argsWereSet = False
     _textArgs: dict[str, list[str]] | None = None

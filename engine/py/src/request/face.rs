@@ -294,6 +294,15 @@ impl Request {
     fn set_watched(&self, py: Python<'_>, value: bool) {
         self.change(py, |s| s.watched = value);
     }
+    #[getter(_context)]
+    fn own_context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.context(py)
+    }
+    #[setter(_context)]
+    fn set_own_context(&self, py: Python<'_>, value: Option<Py<PyAny>>) {
+        let old = std::mem::replace(&mut self.lock(py).context, value);
+        drop(old);
+    }
     #[getter(requestHeaders)]
     fn request_headers(&self, py: Python<'_>) -> PyResult<Py<Headers>> {
         input::headers(self, py)
@@ -535,6 +544,7 @@ impl Request {
             visit.call(&state.content)?;
             visit.call(&state.prepath)?;
             visit.call(&state.postpath)?;
+            visit.call(&state.context)?;
             let Some(rare) = &state.rare else {
                 return Ok(());
             };
@@ -554,6 +564,7 @@ impl Request {
                 state.content.take(),
                 state.prepath.take(),
                 state.postpath.take(),
+                state.context.take(),
                 state.rare.take(),
             )
         };

@@ -119,6 +119,8 @@ pub struct RequestState {
     began: Option<Instant>,
     /// The walk along the path has ended at a resource that passes the rest of it on to another server.
     passes_rest: bool,
+    /// The context variables in which the program works for it, if it has said so.
+    context: Option<Py<PyAny>>,
     /// What is seldom set.
     pub rare: Option<Box<Rare>>,
 }
@@ -171,6 +173,7 @@ impl RequestState {
             taken: 0,
             began: None,
             passes_rest: false,
+            context: None,
             rare: None,
         }
     }
@@ -320,7 +323,7 @@ impl Request {
         let conn = state.conn.take();
         let headers = (state.request_headers.take(), state.response_headers.take());
         let lists = (state.prepath.take(), state.postpath.take());
-        let content = state.content.take();
+        let content = (state.content.take(), state.context.take());
         drop(guard);
         drop((conn, headers, lists, content));
         true
@@ -329,6 +332,12 @@ impl Request {
     /// Whether the client left before the response was finished.
     pub fn is_lost(&self, py: Python<'_>) -> bool {
         self.lock(py).lost
+    }
+
+    /// The context variables in which the program works for it, if it has said so.
+    pub fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let state = self.lock(py);
+        state.context.as_ref().map(|c| c.bind(py).clone())
     }
 
     /// Whether a body has been collected for it, or the program has given it one.
