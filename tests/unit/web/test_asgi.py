@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -604,6 +605,87 @@ class TestExtensions:
             head = client.head("/")
             assert (head.body, head.header("Content-Length")) == (b"", str(size))
 
+    @pytest.mark.parametrize("declared", [4, 6])
+    def test_file_of_another_length_than_declared_is_a_mistake(self, tmp_path: Path, declared: int) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"12345")
+
+        async def app(scope: Any, receive: Receive, send: Send) -> None:
+            await send(start(200, [(b"content-length", b"%d" % declared)]))
+            with pytest.raises(RuntimeError, match="longer" if declared < 5 else "shorter"):
+                await send({"type": "http.response.pathsend", "path": str(file)})
+            await send(body(b"x" * declared))
+
+        with clientOf(app) as client:
+            assert client.get("/").body == b"x" * declared
+
+    @pytest.mark.parametrize("size", [5, 300_000])
+    def test_file_before_trailers_is_chunked(self, tmp_path: Path, size: int) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"x" * size)
+        messages = [
+            start(200, [(b"trailer", b"x-sum")], trailers=True),
+            {"type": "http.response.pathsend", "path": str(file)},
+            {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]},
+        ]
+        with clientOf(sending(*messages)) as client:
+            response = client.get("/", headers={"TE": "trailers"})
+        assert response.body == b"x" * size
+        assert response.trailers.getRawHeaders("X-Sum") == ["1"]
+
+    @pytest.mark.parametrize("code", [204, 304])
+    def test_file_is_not_sent_where_there_is_no_body(self, tmp_path: Path, code: int) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"12345")
+        app = sending(start(code, []), {"type": "http.response.pathsend", "path": str(file)})
+        with clientOf(app) as client:
+            for _ in range(2):
+                response = client.get("/")
+                assert (response.code, response.body) == (code, b"")
+
+    @pytest.mark.parametrize("size", [5, 300_000])
+    def test_file_passes_through_what_the_program_has_put_before_it(self, tmp_path: Path, size: int) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"x" * size)
+
+        class Shouting(Request):
+            def write(self, data: bytes) -> None:
+                super().write(data.upper())
+
+        kind = "http.response.zerocopysend"
+
+        async def app(scope: Any, receive: Receive, send: Send) -> None:
+            await send(start(200, [(b"server", b"ours")]))
+            if scope["path"] == "/path":
+                await send({"type": "http.response.pathsend", "path": str(file)})
+                return
+            with file.open("rb") as opened:
+                await send({"type": kind, "file": opened, "offset": 0, "count": 2, "more_body": True})
+                await send({"type": kind, "file": opened, "offset": 2})
+
+        site = siteOf(app)
+        site.requestFactory = Shouting
+        for encoders in (None, [GzipEncoderFactory()]):
+            site.encoders = encoders
+            with TestClient(site) as client:
+                for path in ("/path", "/parts"):
+                    response = client.get(path)
+                    assert response.body == b"X" * size
+                    assert response.headers.getRawHeaders("Server") == ["ours"]
+
+    def test_pipe_can_not_be_sent_as_a_file(self) -> None:
+        async def app(scope: Any, receive: Receive, send: Send) -> None:
+            await send(start())
+            readable, writable = os.pipe()
+            with pytest.raises(ValueError, match="not a file"):
+                await send({"type": "http.response.zerocopysend", "file": readable, "offset": 0})
+            os.close(readable)
+            os.close(writable)
+            await send(body(b"sorry"))
+
+        with clientOf(app) as client:
+            assert client.get("/").body == b"sorry"
+
     def test_path_that_is_no_file_is_the_applications_to_handle(self, tmp_path: Path) -> None:
         async def app(scope: Any, receive: Receive, send: Send) -> None:
             await send(start())
@@ -646,6 +728,28 @@ class TestExtensions:
 
 
 class TestCompression:
+    def test_file_of_an_application_is_coded_like_any_other(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(b"text " * 100_000)
+        headers = [(b"content-type", b"text/plain")]
+        kind = "http.response.zerocopysend"
+        whole = sending(start(200, headers), {"type": "http.response.pathsend", "path": str(path)})
+
+        async def parts(scope: Any, receive: Receive, send: Send) -> None:
+            await send(start(200, headers))
+            with path.open("rb") as file:
+                await send({"type": kind, "file": file, "count": 200_000, "more_body": True})
+                await send({"type": kind, "file": file})
+
+        for app in (whole, parts):
+            site = siteOf(app)
+            site.encoders = [GzipEncoderFactory()]
+            with TestClient(site) as client:
+                response = client.get("/", headers={"Accept-Encoding": "gzip"})
+                assert response.header("Content-Encoding") == "gzip"
+                assert gzip.decompress(response.body) == path.read_bytes()
+                assert client.get("/").body == path.read_bytes()
+
     def test_response_of_an_application_is_coded_like_any_other(self) -> None:
         text = b"text " * 1000
         headers = [(b"content-type", b"text/plain"), (b"set-cookie", b"a=1")]

@@ -1,27 +1,29 @@
 //! Bodies that are files: `http.response.pathsend` and `http.response.zerocopysend`.
+//!
+//! The kernel sends them from the file, unless their bytes have to pass through an encoder or a program's own `write`:
+//! then they are read piece by piece.
 
 use std::fs::File;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustix::fs::{seek, SeekFrom};
+use sennit_net::FileSpan;
 
 use super::awaitable::{sent, waiting, Awaited};
 use super::exchange::{says, Exchange, Phase, Polled};
-use super::response::put;
+use super::response::{put, put_file};
 
 /// Bytes read at a time.
-const PIECE: u64 = 64 << 10;
+const PIECE: usize = 64 << 10;
 
-/// A file on its way into a response.
+/// A file that is read into a response.
 pub struct Transfer {
-    file: File,
-    at: u64,
-    left: u64,
+    span: FileSpan,
     /// The number of bytes of the whole body, if this is all of it.
     total: Option<u64>,
     /// The body ends with it.
@@ -41,14 +43,8 @@ pub fn path_send(
         ));
     };
     let file = File::open(path.extract::<std::path::PathBuf>()?)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(PyValueError::new_err(format!(
-            "{} can't be sent: it is not a file",
-            path.repr()?
-        )));
-    }
-    send(exchange, file, 0, metadata.len(), true)
+    let length = length_of(&file, &path)?;
+    send(exchange, file, 0, length, true)
 }
 
 /// `http.response.zerocopysend`: a part of an open file is a part of the body.
@@ -86,7 +82,7 @@ pub fn zero_copy_send(
         Some(offset) => offset,
         None => seek(&file, SeekFrom::Current(0)).map_err(std::io::Error::from)?,
     };
-    let rest = file.metadata()?.len().saturating_sub(at);
+    let rest = length_of(&file, &object)?.saturating_sub(at);
     let count = count.map_or(rest, |count| count.min(rest));
     if offset.is_none() {
         // What is read from the current position moves it on; the duplicate shares it.
@@ -94,6 +90,18 @@ pub fn zero_copy_send(
     }
     let last = !says(message, intern!(py, "more_body"))?;
     send(exchange, file, at, count, last)
+}
+
+/// The length of a file, which `name` stands for. ValueError for what has none.
+fn length_of(file: &File, name: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        return Ok(metadata.len());
+    }
+    Err(PyValueError::new_err(format!(
+        "{} can't be sent: it is not a file",
+        name.repr()?
+    )))
 }
 
 fn send(
@@ -104,16 +112,20 @@ fn send(
     last: bool,
 ) -> PyResult<Py<PyAny>> {
     let py = exchange.py();
+    let span = FileSpan::new(Arc::new(OwnedFd::from(file)), at, count);
+    let has_body = exchange.get().has_body(py);
+    let span = if has_body {
+        match put_file(exchange, span, last)? {
+            Some(span) => span,
+            None if matches!(exchange.get().lock(py).phase, Phase::Over) => return sent(py),
+            None => return Exchange::after_sending(exchange, count),
+        }
+    } else {
+        span
+    };
     let is_all = last && matches!(exchange.get().lock(py).phase, Phase::Head(_));
-    let asked_by_head = exchange
-        .get()
-        .request(py)
-        .get()
-        .with_head(py, |head| head.is_head_method());
     let mut transfer = Transfer {
-        file,
-        at,
-        left: if asked_by_head { 0 } else { count },
+        span: if has_body { span } else { span.range(at, 0) },
         total: is_all.then_some(count),
         last,
         begun: false,
@@ -128,7 +140,6 @@ impl Transfer {
     /// Send as much as there is room for.
     pub fn go_on(&mut self, exchange: &Bound<'_, Exchange>) -> PyResult<Polled> {
         let py = exchange.py();
-        let mut buffer = Vec::new();
         loop {
             if self.begun {
                 if exchange.get().is_gone(py) && self.last {
@@ -139,17 +150,13 @@ impl Transfer {
                     return Ok(Polled::Pending);
                 }
             }
-            if self.begun && self.left == 0 {
+            if self.begun && self.span.is_empty() {
                 return Ok(Polled::Ready(None));
             }
-            let size = self.left.min(PIECE);
-            buffer.resize(usize::try_from(size).unwrap_or(0), 0);
-            self.file.read_exact_at(&mut buffer, self.at)?;
+            let bytes = self.span.read(PIECE)?;
             self.begun = true;
-            self.at += size;
-            self.left -= size;
-            let last = self.last && self.left == 0;
-            let sent = put(exchange, None, &buffer, last, self.total)?;
+            let last = self.last && self.span.is_empty();
+            let sent = put(exchange, None, &bytes, last, self.total)?;
             if last {
                 return Ok(Polled::Ready(None));
             }

@@ -6,14 +6,16 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use sennit_net::FileSpan;
 
 use super::awaitable::sent;
 use super::exchange::{says, Exchange, Phase};
 use crate::coding::Body;
 use crate::conn::{Conn, DefaultType, HeadPlan, Piece};
 use crate::dispatch;
+use crate::file_body::{FileBody, Part};
 use crate::headers::HeaderMap;
-use crate::request::{output, Request, Standing};
+use crate::request::{output, Request, RequestState, Standing};
 use crate::text::{body_bytes, type_name};
 
 /// What `http.response.start` says.
@@ -312,6 +314,57 @@ pub fn early_hint(
     sent(py)
 }
 
+/// What goes out next of a body.
+enum Next<'a, 'py> {
+    /// Bytes, and the object that they are of.
+    Bytes(Option<&'a Bound<'py, PyAny>>, &'a [u8]),
+    /// A range of a file.
+    File(FileSpan),
+}
+
+/// The head, where it is still to go out, and whether the response ends with what it goes out with.
+type Beginning = (Option<Box<Head>>, bool);
+
+impl Exchange {
+    /// Take note of `count` bytes of the body: the last, or, with `is_all`, a part of the last of which all are counted
+    /// with the first. RuntimeError for a body that doesn't keep to its declared length.
+    fn note(&self, py: Python<'_>, count: u64, last: bool, is_all: bool) -> PyResult<Beginning> {
+        let asked_by_head = self.is_asked_by_head(py);
+        let mut state = self.lock(py);
+        let begins = matches!(state.phase, Phase::Head(_));
+        if let Phase::Head(head) = &state.phase {
+            state.left = head.length.filter(|_| head.has_body() && !asked_by_head);
+        }
+        if !is_all || begins {
+            state.left = left_after(state.left, count, last || is_all)?;
+        }
+        let ends = last && !state.announces_trailers;
+        let next = match (ends, last) {
+            (true, _) => Phase::Over,
+            (false, true) => Phase::Trailers,
+            (false, false) => Phase::Body,
+        };
+        Ok(match std::mem::replace(&mut state.phase, next) {
+            Phase::Head(head) => (Some(head), ends),
+            _ => (None, ends),
+        })
+    }
+
+    fn is_asked_by_head(&self, py: Python<'_>) -> bool {
+        let request = self.request(py).get();
+        request.with_head(py, |head| head.is_head_method())
+    }
+
+    /// Whether a body follows the head.
+    pub fn has_body(&self, py: Python<'_>) -> bool {
+        !self.is_asked_by_head(py)
+            && match &self.lock(py).phase {
+                Phase::Head(head) => head.has_body(),
+                _ => true,
+            }
+    }
+}
+
 /// Put a piece of the body out, with the head before the first. `total` is the length of the whole body, where `bytes`
 /// is not all of it but the length is known. Gives the number of bytes.
 pub fn put(
@@ -326,36 +379,17 @@ pub fn put(
     let conn = this.conn(py)?;
     let request = this.request(py);
     let count = total.unwrap_or(bytes.len() as u64);
-    let (head, ends) = {
-        let mut state = this.lock(py);
-        let asked_by_head = request.get().with_head(py, |head| head.is_head_method());
-        if let Phase::Head(head) = &state.phase {
-            state.left = head.length.filter(|_| head.has_body() && !asked_by_head);
-        }
-        // What `total` stands for has been counted with its first piece.
-        if total.is_none_or(|_| matches!(state.phase, Phase::Head(_))) {
-            state.left = left_after(state.left, count, last || total.is_some())?;
-        }
-        let ends = last && !state.announces_trailers;
-        let next = match (ends, last) {
-            (true, _) => Phase::Over,
-            (false, true) => Phase::Trailers,
-            (false, false) => Phase::Body,
-        };
-        let head = match std::mem::replace(&mut state.phase, next) {
-            Phase::Head(head) => Some((head, asked_by_head)),
-            _ => None,
-        };
-        (head, ends)
-    };
+    let (head, ends) = this.note(py, count, last, total.is_some())?;
     match head {
-        Some((mut head, asked_by_head)) => {
+        Some(mut head) => {
             if total.is_some() && !this.lock(py).announces_trailers {
                 head.length = head.length.or(total);
             }
             // For HEAD an application may leave the body out: its length is not known then, rather than 0.
-            let unknown = ends && asked_by_head && bytes.is_empty() && head.length.is_none();
-            let plain = begin(request, &conn, &head, data, bytes, ends && !unknown)?;
+            let unknown =
+                ends && bytes.is_empty() && head.length.is_none() && this.is_asked_by_head(py);
+            let next = Next::Bytes(data, bytes);
+            let plain = begin(request, &conn, &head, next, ends && !unknown)?;
             this.lock(py).is_plain = plain;
             if unknown {
                 finish(request, &conn)?;
@@ -378,6 +412,52 @@ pub fn put(
     Ok(bytes.len() as u64)
 }
 
+/// Put a range of a file out, with the head before it if it is the first of the body. Gives it back, with nothing done,
+/// where its bytes have to pass through something else on their way.
+pub fn put_file(
+    exchange: &Bound<'_, Exchange>,
+    span: FileSpan,
+    last: bool,
+) -> PyResult<Option<FileSpan>> {
+    let py = exchange.py();
+    let this = exchange.get();
+    let conn = this.conn(py)?;
+    let request = this.request(py);
+    let plain = {
+        let state = this.lock(py);
+        match &state.phase {
+            Phase::Head(head) => {
+                is_untouched(&request.get().lock(py)) && goes_straight(request, &conn, head)
+            }
+            _ => state.is_plain,
+        }
+    };
+    if !plain && (!last || this.lock(py).announces_trailers) {
+        return Ok(Some(span));
+    }
+    match this.note(py, span.len(), last, false)? {
+        (Some(head), ends) => {
+            let plain = begin(request, &conn, &head, Next::File(span), ends)?;
+            this.lock(py).is_plain = plain;
+        }
+        (None, ends) if plain => {
+            let length = span.len();
+            let outcome = conn.put_file(request, None, length, [Part::from(span)], ends);
+            output::after(request, &conn, outcome);
+        }
+        (None, _) => respond_file(request, &conn, span)?,
+    }
+    if matches!(this.lock(py).phase, Phase::Over) {
+        this.end(py);
+    }
+    Ok(None)
+}
+
+fn respond_file(request: &Bound<'_, Request>, conn: &Arc<Conn>, span: FileSpan) -> PyResult<()> {
+    let body = Bound::new(request.py(), FileBody::from(span))?;
+    dispatch::respond_file(conn, request, &body, None)
+}
+
 /// What is left of a declared length. RuntimeError for a body that doesn't keep to it.
 fn left_after(left: Option<u64>, count: u64, last: bool) -> PyResult<Option<u64>> {
     let Some(left) = left else {
@@ -394,35 +474,48 @@ fn left_after(left: Option<u64>, count: u64, last: bool) -> PyResult<Option<u64>
     }
 }
 
-/// Put the head out, and the first piece of the body with it. Gives whether it went straight to the connection.
+/// Whether nobody above the application has set anything of the response.
+fn is_untouched(state: &RequestState) -> bool {
+    state.response_headers.is_none() && state.extra_fields.is_none() && state.rare.is_none()
+}
+
+/// Whether a response that is untouched goes to the connection as it is: nothing of the program's, and no coding, lies
+/// in between.
+fn goes_straight(request: &Bound<'_, Request>, conn: &Conn, head: &Head) -> bool {
+    let service = conn.service.get();
+    // The length that a 304 tells is that of a body that isn't sent: it goes out as a field.
+    let tells_length = head.code == 304 && head.length.is_some();
+    let changes = service.custom_output || service.codes() || !head.special.is_empty();
+    let open = matches!(request.get().standing(request.py()), Standing::Open);
+    open && !changes && !tells_length
+}
+
+/// Put the head out, and the next of the body with it. Gives whether it went straight to the connection.
 fn begin(
     request: &Bound<'_, Request>,
     conn: &Arc<Conn>,
     head: &Head,
-    data: Option<&Bound<'_, PyAny>>,
-    bytes: &[u8],
+    next: Next<'_, '_>,
     last: bool,
 ) -> PyResult<bool> {
     let py = request.py();
     let untouched = {
         let mut state = request.get().lock(py);
         state.set_code(head.code);
-        state.response_headers.is_none() && state.extra_fields.is_none() && state.rare.is_none()
+        is_untouched(&state)
     };
-    let service = conn.service.get();
-    let open = matches!(request.get().standing(py), Standing::Open);
-    // The length that a 304 tells is that of a body that isn't sent: it goes out as a field.
-    let tells_length = head.code == 304 && head.length.is_some();
-    let changes = service.custom_output || service.codes() || !head.special.is_empty();
-    if untouched && open && !changes && !tells_length {
-        let plan = HeadPlan {
+    if untouched && goes_straight(request, conn, head) {
+        let plan = Some(HeadPlan {
             default_type: DefaultType::Nothing,
             lines: Some(&head.lines),
-            last: service.is_draining() || head.close,
+            last: conn.service.get().is_draining() || head.close,
             body: Body::Plain,
             length: head.length,
+        });
+        let outcome = match next {
+            Next::Bytes(data, bytes) => conn.put(request, plan, piece_of(data, bytes), last),
+            Next::File(span) => conn.put_file(request, plan, span.len(), [Part::from(span)], last),
         };
-        let outcome = conn.put(request, Some(plan), piece_of(data, bytes), last);
         output::after(request, conn, outcome);
         return Ok(true);
     }
@@ -440,11 +533,13 @@ fn begin(
     if !has_type {
         request.setattr(intern!(py, "defaultContentType"), py.None())?;
     }
-    if last {
-        let data = object_of(py, data, bytes);
-        dispatch::respond_whole(conn, request, &data, bytes, None)?;
-    } else {
-        write(request, conn, data, bytes)?;
+    match next {
+        Next::Bytes(data, bytes) if last => {
+            let data = object_of(py, data, bytes);
+            dispatch::respond_whole(conn, request, &data, bytes, None)?;
+        }
+        Next::Bytes(data, bytes) => write(request, conn, data, bytes)?,
+        Next::File(span) => respond_file(request, conn, span)?,
     }
     Ok(false)
 }

@@ -353,6 +353,20 @@ impl State {
         })
     }
 
+    /// Have whoever fills the body wait, if more waits to be sent than may; gives whether that is news.
+    fn hold_back(&mut self) -> bool {
+        if self.out.len() <= self.settings.high_water || self.facts.blocked {
+            return false;
+        }
+        if !self.flush() {
+            // The loss is dealt with at the end of the turn, not under the program's feet.
+            self.out.clear();
+            self.facts.broken = true;
+        }
+        self.facts.blocked = self.out.len() > self.settings.high_water;
+        self.facts.blocked
+    }
+
     /// Send what waits. Returns false if the connection has failed.
     pub fn flush(&mut self) -> bool {
         let Transport::Socket(socket) = &self.transport else {
@@ -466,29 +480,23 @@ impl Conn {
         }
         if last {
             outcome.ended = state.finish_response(&mut response);
-        } else if state.out.len() > state.settings.high_water && !state.facts.blocked {
-            if !state.flush() {
-                // The loss is dealt with at the end of the turn, not under the program's feet.
-                state.out.clear();
-                state.facts.broken = true;
-            }
-            if state.out.len() > state.settings.high_water {
-                state.facts.blocked = true;
-                outcome.blocked = true;
-            }
+        } else {
+            outcome.blocked = state.hold_back();
         }
         outcome.queue = !state.facts.busy && !state.facts.queued;
         outcome
     }
 
-    /// Make `parts`, of `length` bytes together, the rest of the current response. A file that is longer than may wait
-    /// keeps its response current until it has gone out. Does nothing if `request` is not the current one.
+    /// Put `parts`, of `length` bytes together, out as the next of the current response, and end it if `last`: a file
+    /// that is longer than may wait keeps it current until it has gone out. Does nothing if `request` is not the
+    /// current one.
     pub fn put_file(
         self: &Arc<Self>,
         request: &Bound<'_, Request>,
         plan: Option<HeadPlan<'_>>,
         length: u64,
         parts: impl IntoIterator<Item = Part>,
+        last: bool,
     ) -> Outcome {
         let py = request.py();
         let mut outcome = Outcome::default();
@@ -498,7 +506,8 @@ impl Conn {
             return outcome;
         }
         let mut response = request.get().lock(py);
-        state.begin_response(py, &mut response, plan, Some(length));
+        let said = plan.as_ref().and_then(|plan| plan.length);
+        state.begin_response(py, &mut response, plan, said.or(last.then_some(length)));
         for part in parts {
             let (wrote, how) = state.emit_part(part);
             response.sent_length += wrote;
@@ -506,7 +515,9 @@ impl Conn {
                 outcome.overrun = !std::mem::replace(&mut state.facts.overrun, true);
             }
         }
-        if length > state.settings.high_water as u64 {
+        if !last {
+            outcome.blocked = state.hold_back();
+        } else if length > state.settings.high_water as u64 {
             state.waiting().sends_file = true;
             state.facts.blocked = true;
         } else {

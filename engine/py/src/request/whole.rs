@@ -102,7 +102,7 @@ fn respond_span(
         None if conn.lock(py).encodes() => return source::start(request, body.as_any()),
         _ => {
             let length = body.get().len(py);
-            conn.put_file(request, plan, length, body.get().take(py))
+            conn.put_file(request, plan, length, body.get().take(py), true)
         }
     };
     after(request, conn, outcome);
@@ -153,7 +153,8 @@ pub fn respond_answer(
             conn.put(request, Some(plan), piece, true)
         }
         AnswerBody::File(span) => {
-            conn.put_file(request, Some(plan), span.len(), [Part::from(span.clone())])
+            let parts = [Part::from(span.clone())];
+            conn.put_file(request, Some(plan), span.len(), parts, true)
         }
     };
     after(request, conn, outcome);
