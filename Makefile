@@ -21,12 +21,13 @@ unexport PYTHONHOME
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find engine -path engine/fuzz -prune -o \
 	\( -name '*.rs' -o -name Cargo.toml \) -print 2>/dev/null)
 
-.PHONY: help run test build dev fuzz soak soak-restarts bench fmt clean
+.PHONY: help run test test-threads build dev fuzz soak soak-restarts bench fmt clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run      build, and serve examples/custom_response_codes.py on port 8880'
 	@echo 'make test     ruff, mypy, stubtest, rustfmt, clippy, cargo test, pytest, a minute of fuzzing'
+	@echo 'make test-threads   what several event loops in one process share: the same with PYTHON=python3.14t VENV=.venv-t'
 	@echo 'make build    .venv with Sennit in it, the extension in release mode'
 	@echo 'make fuzz     fuzz each parser for FUZZ_SECONDS (60) seconds'
 	@echo 'make soak     mixed load for SOAK_SECONDS (3600) seconds, watching memory and descriptors'
@@ -82,6 +83,12 @@ test: dev
 	@$(STEP) 'cargo test' cargo test --quiet --workspace --exclude sennit-engine
 	@$(STEP) fuzz scripts/fuzz http1_request $(FUZZ_SECONDS)
 	@$(STEP) --last-line pytest $(BIN)/python -m pytest -q
+
+# Of use on a free-threaded Python, for which not all that the other tests need can be had.
+test-threads: build
+	@$(STEP) 'pip install (pytest)' $(BIN)/python -m pip install --disable-pip-version-check 'pytest>=9.0' 'httpx>=0.28'
+	@$(STEP) --last-line pytest $(BIN)/python -m pytest -q tests/unit/web/test_many_loops.py \
+		tests/unit/serving/test_threads.py tests/programs/test_threads.py
 
 fuzz:
 	@for target in engine/fuzz/fuzz_targets/*.rs; do \

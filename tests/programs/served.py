@@ -45,6 +45,8 @@ for child in (Pid, Slow, Wait, Events):
 class Served(Process):
     """`sennit serve` of PROGRAM, or of another TARGET in `directory`, on a free port of 127.0.0.1."""
 
+    command: tuple[str, ...] = SENNIT_SERVE
+
     def __init__(
         self,
         directory: Path,
@@ -57,7 +59,7 @@ class Served(Process):
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         super().__init__(
-            *SENNIT_SERVE,
+            *self.command,
             target,
             "--port",
             str(self.port),

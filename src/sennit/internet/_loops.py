@@ -1,8 +1,8 @@
 """What Sennit keeps for each asyncio loop: its engine, its listening ports, its delayed calls."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sennit._engine import Engine
@@ -20,6 +20,8 @@ class LoopState:
         self.ports: set[ListeningPort] = set()
         # Those that no longer listen, but may have connections.
         self.endedPorts: set[ListeningPort] = set()
+        # What the reactor has to end together with its ports.
+        self.drains: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.delayedCalls: set[LoopDelayedCall] = set()
         self._guard: AsyncGenerator[None, None] | None = None
 

@@ -194,6 +194,8 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
         state = stateOf(asyncio.get_running_loop())
         ports = state.ports | state.endedPorts
         draining = [asyncio.ensure_future(port.drain()) for port in ports]
+        draining += [asyncio.ensure_future(drain()) for drain in state.drains]
+        state.drains.clear()
         try:
             # Let each stop to listen before the program's triggers may close what requests need.
             await asyncio.sleep(0)

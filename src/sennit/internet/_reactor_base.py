@@ -32,7 +32,7 @@ class LoopChooser:
         if running is not None:
             return running
         home = homeLoop.get()
-        if self._ownIsRunning or home is None or home.is_closed():
+        if home is None or home.is_closed() or (self._ownIsRunning and not home.is_running()):
             return self._ownLoop()
         return home
 

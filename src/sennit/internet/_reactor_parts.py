@@ -1,6 +1,7 @@
 """The reactor's time, threads and listening ports."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -60,6 +61,7 @@ class ReactorThreads(LoopChooser):
 
     _pool: ThreadPool | None = None
     _poolSize = 10
+    _poolLock = threading.Lock()
 
     def callFromThread(self, callable: Callable[..., object], /, *args: Any, **kw: Any) -> None:
         """From any thread: call in the reactor's, in the order of these calls. An exception is logged.
@@ -74,11 +76,14 @@ class ReactorThreads(LoopChooser):
 
     def getThreadPool(self) -> ThreadPool:
         """The pool, of 0 to 10 threads. It runs while the reactor, or another loop in this thread, does."""
-        if self._pool is None:
-            self._pool = ThreadPool(0, self._poolSize, "reactor")
-        if not self._pool.started and (self._ownIsRunning or runningLoop() is not None):
-            self._pool.start()
-        return self._pool
+        # Handlers in the threads of several loops may ask at the same time.
+        with self._poolLock:
+            pool = self._pool
+            if pool is None:
+                pool = self._pool = ThreadPool(0, self._poolSize, "reactor")
+            if not pool.started and (self._ownIsRunning or runningLoop() is not None):
+                pool.start()
+            return pool
 
     def suggestThreadPoolSize(self, size: int) -> None:
         """Set how many threads the pool may have at most."""

@@ -15,19 +15,19 @@ _MOST_FRAMES = 40
 
 
 class Watchdog:
-    """A thread that calls `report(text)`, once, when `beat` hasn't been called for `timeout` seconds."""
+    """A thread that calls `report(text)`, once, when one of those that have called `beat` hasn't done so for
+    `timeout` seconds."""
 
     def __init__(self, timeout: float, report: Callable[[str], object]) -> None:
         self._timeout = timeout
         self._report = report
         self._ended = threading.Event()
-        self._last = time.monotonic()
-        self._watched = threading.get_ident()
+        # When each thread has last given a sign.
+        self._last: dict[int, float] = {}
         self._thread = threading.Thread(target=self._watch, name="sennit-watchdog", daemon=True)
 
     def start(self) -> None:
         """Watch the calling thread from now on."""
-        self._watched = threading.get_ident()
         self.beat()
         self._thread.start()
 
@@ -38,15 +38,16 @@ class Watchdog:
             self._thread.join()
 
     def beat(self) -> None:
-        """The watched thread is alive."""
-        self._last = time.monotonic()
+        """The calling thread is alive; it is watched from now on."""
+        self._last[threading.get_ident()] = time.monotonic()
 
     def _watch(self) -> None:
         while not self._ended.wait(self._timeout / 8):
-            silent = time.monotonic() - self._last
-            if silent > self._timeout:
-                self._report(describe(sys._current_frames().get(self._watched), silent))
-                return
+            now = time.monotonic()
+            for watched, last in list(self._last.items()):
+                if now - last > self._timeout:
+                    self._report(describe(sys._current_frames().get(watched), now - last))
+                    return
 
 
 def describe(frame: FrameType | None, silent: float) -> str:

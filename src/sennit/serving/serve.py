@@ -15,6 +15,7 @@ from sennit.serving.places import Place, open_places
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.sources import add_file_to_environment
 from sennit.serving.target import Target, TargetError, load
+from sennit.serving.threads import load_for, refuse_in_vain
 
 if TYPE_CHECKING:
     from sennit.serving.observing import Observer
@@ -36,6 +37,7 @@ class Serve:
 
     def _serve(self) -> int:
         settings = self.settings
+        refuse_in_vain(settings)
         logs.configure(settings)
         if settings.opentelemetry:
             _look_for_opentelemetry()
@@ -76,7 +78,7 @@ def _serve_on(places: list[Place], settings: Settings, observer: "Observer | Non
     if not _needs_supervisor(settings):
         from sennit.serving.server import serve_alone
 
-        return serve_alone(load(settings), settings, places, observer)
+        return serve_alone(load_for(settings), settings, places, observer)
     from sennit.serving.supervisor import Supervisor
     from sennit.web import _processes
 
@@ -93,7 +95,7 @@ def _needs_supervisor(settings: Settings) -> bool:
 
 
 def _preloaded(settings: Settings) -> Target:
-    target = load(settings)
+    target = load_for(settings)
     reactor: Any = sys.modules.get("sennit.internet.reactor")
     if reactor is not None and reactor.hasLoop:
         raise SettingError(

@@ -8,15 +8,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sennit
+from sennit.internet._loops import stateOf
 from sennit.serving.application import Application
 from sennit.serving.notify import notify, watchdog_interval
 from sennit.serving.observing import Observer
 from sennit.serving.places import Place
-from sennit.serving.settings import Settings
+from sennit.serving.settings import SettingError, Settings
 from sennit.serving.target import Target
+from sennit.serving.threads import LoopThreads
 
 if TYPE_CHECKING:
     from sennit.internet._ports import ListeningPort
@@ -51,6 +54,14 @@ class Server:
             self._places.append((observer.place, observer.site(number)))
             self.application.site.metrics = observer.metrics
         self._ports: list[ListeningPort] = []
+        self.threads = LoopThreads(settings.threads - 1)
+        if self.threads:
+            if self.site.sessionKeeper is not None:
+                raise SettingError(
+                    "--threads: TARGET's Site keeps its sessions in a store, which works in one event loop:"
+                    " use --workers"
+                )
+            self.share_connections()
         # Why the application could not start: its traceback.
         self.failure: str | None = None
         self._ending = False
@@ -60,18 +71,26 @@ class Server:
         """The site that is served."""
         return self.application.site
 
+    def share_connections(self) -> None:
+        """Others accept from the same sockets: whoever is awake first must not take all that wait there."""
+        self.site.acceptsPerTurn = 1
+
     def run(self, ready: Callable[[], object]) -> int:
         """Serve; returns the exit status once all has ended. `ready` is called when connections are
         accepted."""
         reactor = self.reactor
         reactor.callWhenRunning(self._start, ready)
         reactor.addSystemEventTrigger("during", "shutdown", self._shut_down)
-        reactor.run()
+        try:
+            reactor.run()
+        finally:
+            self.threads.end()
         return 0 if self.failure is None else 1
 
     async def _start(self, ready: Callable[[], object]) -> None:
         try:
             await self.application.start_up()
+            await self._start_threads()
         except Exception:
             self.failure = "The application failed to start\n" + traceback.format_exc().rstrip()
             self.reactor.stop()
@@ -83,6 +102,11 @@ class Server:
             # closed.
             place.socket.close()
         ready()
+
+    async def _start_threads(self) -> None:
+        stateOf(asyncio.get_running_loop()).drains.append(self.threads.drain)
+        # What shows the metrics is served by one loop.
+        await self.threads.start([(place, site) for place, site in self._places if site is self.site])
 
     async def _shut_down(self) -> None:
         if self.failure is None:
@@ -103,7 +127,8 @@ class Server:
     async def _retire(self) -> None:
         grace = self.site.stopGrace
         grace = math.inf if grace is None else grace
-        await asyncio.gather(*(port.drain(grace, idle=_PATIENCE) for port in self._ports))
+        drains = [port.drain(grace, idle=_PATIENCE) for port in self._ports]
+        await asyncio.gather(*drains, self.threads.drain(grace, idle=_PATIENCE))
         if not self.reactor.stopping:
             self.reactor.stop()
 
@@ -122,7 +147,7 @@ def serve_alone(target: Target, settings: Settings, places: list[Place], observe
         notify("READY=1")
         interval = watchdog_interval()
         if interval is not None:
-            _give_signs(server.reactor, interval)
+            _give_signs(server, interval)
 
     server.reactor.addSystemEventTrigger("before", "shutdown", notify, "STOPPING=1")
     status = server.run(ready)
@@ -131,10 +156,10 @@ def serve_alone(target: Target, settings: Settings, places: list[Place], observe
     return status
 
 
-def _give_signs(reactor: Any, interval: float) -> None:
-    """Tell systemd that the loop runs, now and every `interval` seconds."""
-    notify("WATCHDOG=1")
-    reactor.callLater(interval, _give_signs, reactor, interval)
+def _give_signs(server: Server, interval: float) -> None:
+    """Tell systemd that the loops run, now and every `interval` seconds."""
+    server.threads.after_a_round(partial(notify, "WATCHDOG=1"))
+    server.reactor.callLater(interval, _give_signs, server, interval)
 
 
 def announce(target: Target | str, places: list[Place]) -> None:

@@ -206,6 +206,14 @@ SETTINGS: tuple[Setting, ...] = (
         flags=("-w",),
         variables=("WEB_CONCURRENCY",),
     ),
+    Setting(
+        "threads",
+        WORKERS,
+        whole(1, 256),
+        "How many event loops each process has, each in a thread. More than 1 need a free-threaded Python.",
+        "NUMBER",
+        1,
+    ),
     Setting("preload", WORKERS, flag, "Import TARGET once, before the workers are made.", default=False),
     Setting(
         "max_requests",

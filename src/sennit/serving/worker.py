@@ -1,5 +1,6 @@
 """A worker process: a server that tells its supervisor how it is, and does as it is told."""
 
+import asyncio
 import faulthandler
 import random
 import signal
@@ -11,7 +12,8 @@ from sennit.serving.observing import Observer
 from sennit.serving.places import Place
 from sennit.serving.server import Server
 from sennit.serving.settings import SettingError, Settings
-from sennit.serving.target import Target, TargetError, load
+from sennit.serving.target import Target, TargetError
+from sennit.serving.threads import load_for
 
 # Seconds between two signs of life, and two looks at what the worker has used up.
 _BEAT = 0.5
@@ -32,12 +34,11 @@ def work(
     for left_alone in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(left_alone, lambda number, frame: None)
     try:
-        server = Server(load(settings) if target is None else target, settings, places, observer, number)
+        server = Server(load_for(settings) if target is None else target, settings, places, observer, number)
     except (TargetError, SettingError) as mistake:
         link.send(failed=str(mistake))
         return 1
-    # The workers share the listening sockets: whoever is awake first must not take all that wait there.
-    server.site.acceptsPerTurn = 1
+    server.share_connections()
     worker = _Worker(link, settings, server, observer)
     status = server.run(worker.tell_ready)
     worker.end()
@@ -72,6 +73,7 @@ class _Worker:
             faulthandler.enable()
             self._watchdog = Watchdog(self._timeout, lambda text: self._link.send(hung=text))
             self._watchdog.start()
+            self._server.threads.call_in_each(self._beat_in_thread)
         self._beat()
 
     def _beat(self) -> None:
@@ -82,7 +84,16 @@ class _Worker:
             self._observer.metrics.update()
         if not self._spent:
             self._look_for_excess()
-        self._loop.call_later(min(_BEAT, self._timeout / 4 or _BEAT), self._beat)
+        self._loop.call_later(self._pause(), self._beat)
+
+    def _beat_in_thread(self) -> None:
+        """The sign of life of another loop than the main thread's."""
+        assert self._watchdog is not None
+        self._watchdog.beat()
+        asyncio.get_running_loop().call_later(self._pause(), self._beat_in_thread)
+
+    def _pause(self) -> float:
+        return min(_BEAT, self._timeout / 4 or _BEAT)
 
     def _look_for_excess(self) -> None:
         """Ask to be replaced when this process has done or taken all that it may."""

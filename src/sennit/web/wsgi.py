@@ -41,7 +41,8 @@ class WSGIResource(_engine.WSGIGateway, Resource):
 
     `multiprocess` says whether other processes may run the same application at the same time, for
     `wsgi.multiprocess`; None: whether `sennit serve` has several workers. `multithread` says whether the pool
-    may run it in several threads at the same time, for `wsgi.multithread`; without a pool that is never so.
+    may run it in several threads at the same time, for `wsgi.multithread`; without a pool that is so only
+    under `sennit serve --threads`.
     """
 
     isLeaf = True
@@ -63,7 +64,7 @@ class WSGIResource(_engine.WSGIGateway, Resource):
         self.streamsBody = threadpool is not None
         constant = {
             "wsgi.version": (1, 0),
-            "wsgi.multithread": multithread and threadpool is not None,
+            "wsgi.multithread": _processes.servedByThreads or (multithread and threadpool is not None),
             "wsgi.multiprocess": _processes.servedBySeveral if multiprocess is None else multiprocess,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
