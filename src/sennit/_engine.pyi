@@ -427,7 +427,8 @@ class Request:
         """Pass the request on and the answer back; the body is read as it comes if nothing has collected it.
         An upstream's fault is answered by `_failed` with a 502 or 504. Returns whether that is done: not if
         the response is gated, has an encoder, or the class a `write` or `finish` of its own. Raises
-        `sennit.web.error.Error` for a CONNECT (501).
+        `sennit.web.error.Error` for a CONNECT (501). The engine does this without calling it, unless there
+        is a `_context`.
         """
     def start_task(
         self, coroutine: object, resource: object = None, cancel_on_disconnect: bool = True

@@ -295,7 +295,11 @@ fn call_render<'py>(
     })?;
     let (function, keeps_files) = match renderer {
         Renderer::Function(function, keeps_files) => (function, keeps_files),
-        Renderer::Forward(forward) if upstream::start(conn, request, forward.get())? => {
+        // One that is observed has something to add to what is passed on.
+        Renderer::Forward(forward)
+            if request.get().context(py).is_none()
+                && upstream::start(conn, request, forward.get())? =>
+        {
             return Ok(None);
         }
         Renderer::Forward(_) | Renderer::Unknown => {

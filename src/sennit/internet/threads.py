@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from sennit.internet._loops import runningLoop
@@ -22,8 +23,8 @@ def deferToThreadPool(
     *args: _P.args,
     **kwargs: _P.kwargs,
 ) -> Deferred[_T]:
-    """Call in a thread of `threadpool`; a Deferred of the result, which fires in this thread, the
-    reactor's.
+    """Call in a thread of `threadpool`, with a copy of the context variables; a Deferred of the result, which
+    fires in this thread, the reactor's.
     """
     deferred: Deferred[_T] = Deferred()
     loop = runningLoop()
@@ -38,7 +39,7 @@ def deferToThreadPool(
         elif not loop.is_closed():
             loop.call_soon_threadsafe(fire, succeeded, result)
 
-    threadpool.callInThreadWithCallback(onResult, inThread(f), *args, **kwargs)
+    threadpool.callInThreadWithCallback(onResult, copy_context().run, inThread(f), *args, **kwargs)
     return deferred
 
 

@@ -25,6 +25,7 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 from sennit import __version__
+from sennit._engine import Forward
 from sennit.web._parsing import unquote
 from sennit.web.error import Error, UnsupportedMethod
 from sennit.web.http import Request
@@ -109,6 +110,14 @@ def _observedRequest(base: Any, telemetry: OpenTelemetry) -> type[Any]:
             observation.note(exception)
             observation.run(self, super()._failed, exception, resource)
 
+        def forward(self, forward: Forward) -> bool:
+            # What it said is looked at before another thing stands there.
+            _ = self.traceContext
+            if self._observation is not None:
+                self._observation.passOn(self)
+            passed: bool = super().forward(forward)
+            return passed
+
         def _observed(self) -> Observation:
             observation = self._observation
             if observation is None:
@@ -182,6 +191,16 @@ class Observation:
         # Nobody has to detach it: it ends with this copy of the context variables.
         contexts.attach(self.context)
         function(*arguments)
+
+    def passOn(self, request: Request) -> None:
+        """Have the server that a request is passed on to be told of the span, in place of its parent."""
+        onward: dict[str, str] = {}
+        propagate.inject(onward, self.context)
+        headers = request.requestHeaders
+        if "traceparent" in onward:
+            headers.removeHeader("tracestate")
+        for name, value in onward.items():
+            headers.setRawHeaders(name, [value])
 
     def note(self, exception: BaseException) -> None:
         """The program has raised what it did not mean to be an answer."""

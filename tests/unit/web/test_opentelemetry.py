@@ -21,13 +21,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from sennit.internet import reactor
+from sennit.internet import reactor, threads
 from sennit.internet.defer import Deferred
 from sennit.python.threadpool import ThreadPool
 from sennit.web.accesslog import accessLogJSON
 from sennit.web.asgi import ASGIResource
 from sennit.web.error import Error
 from sennit.web.opentelemetry import OpenTelemetry
+from sennit.web.proxy import ReverseProxyResource
 from sennit.web.resource import Resource
 from sennit.web.server import NOT_DONE_YET, Request, RequestIDs, Site
 from sennit.web.static import File
@@ -465,6 +466,9 @@ class Works(Resource):
 
         return Deferred.fromFuture(asyncio.ensure_future(later()))
 
+    def deferredToThread(self, request: Request) -> Deferred[bytes]:
+        return threads.deferToThread(self.work)
+
     def callback(self, request: Request) -> int:
         def finish() -> None:
             request.write(self.work())
@@ -504,7 +508,9 @@ class Produces:
         pass
 
 
-@pytest.mark.parametrize("way", ["plain", "coroutine", "deferred", "callback", "generator", "producer"])
+@pytest.mark.parametrize(
+    "way", ["plain", "coroutine", "deferred", "deferredToThread", "callback", "generator", "producer"]
+)
 def test_spans_of_a_handler_are_children(way: str, caplog: pytest.LogCaptureFixture) -> None:
     watch = Watch(None)
     watch.site.resource = Works(watch.tracer)
@@ -634,6 +640,44 @@ def test_files_that_the_engine_gives_again_are_traced(tmp_path: Path) -> None:
             assert client.get("/a.txt").text == "text"
     assert [span.name for span in watch.spans] == ["GET"] * 3
     assert watch.metric("http.server.request.duration")[0].count == 3
+
+
+class ToldContext(Resource):
+    """Says where in a trace the request that came to it stands."""
+
+    isLeaf = True
+
+    def render_POST(self, request: Request) -> str:
+        assert request.content is not None
+        context = request.traceContext
+        return f"{context.headers() if context is not None else None} {len(request.content.read())}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"),
+    [
+        ([("traceparent", SAMPLED), ("tracestate", "a=1"), ("tracestate", "b=2")], {"tracestate": "a=1,b=2"}),
+        ([("traceparent", "nonsense"), ("tracestate", "a=1")], {}),
+        ([], {}),
+    ],
+)
+@pytest.mark.parametrize("target", ["/", "/a/b"])
+def test_proxy_tells_of_its_own_span(sent: list[tuple[str, str]], state: dict[str, str], target: str) -> None:
+    async def run() -> tuple[Watch, str]:
+        async with Site(ToldContext()).start() as port:
+            watch = Watch(ReverseProxyResource("127.0.0.1", port.getHost().port, b""))
+            async with AsyncTestClient(watch.site) as client:
+                answer = await client.post(target, headers=sent, body=b"x" * 200_000)
+                return watch, answer.text
+
+    watch, text = asyncio.run(run())
+    of, identity = hexOf(watch.span())
+    # An SDK may say that its ids are random.
+    flags = watch.span().get_span_context().trace_flags
+    assert text == f"{ {'traceparent': f'00-{of}-{identity}-{flags:02x}'} | state } 200000"
+    attributes = watch.span().attributes
+    assert attributes is not None
+    assert attributes["http.response.status_code"] == 200
 
 
 # Metrics
