@@ -6,10 +6,11 @@ its subclasses in `sennit.web.http` and `sennit.web.server` inherit. Those keep 
 PEP 8.
 """
 
+import asyncio
 import contextvars
 import os
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Self, TypeVar, final, overload
+from typing import Any, BinaryIO, Self, TypeVar, TypeVarTuple, final, overload
 
 from typing_extensions import disjoint_base
 
@@ -21,14 +22,19 @@ __all__ = [
     "Connection",
     "Encoder",
     "Engine",
+    "EventLoopBase",
     "FileAnswer",
     "FileBody",
     "FileCache",
     "Forward",
+    "Handle",
     "Headers",
     "Metrics",
+    "ReadyHandles",
     "Request",
+    "ScheduledHandles",
     "Service",
+    "TimerHandle",
     "Upstream",
     "WSGIGateway",
     "adapt_coroutines",
@@ -41,6 +47,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 _Text = str | bytes
 _Address = tuple[str, int] | tuple[str, int, int, int] | str | bytes | None
 
@@ -546,6 +553,86 @@ class Engine:
     @property
     def connections(self) -> int: ...
     def close(self) -> None: ...
+
+@disjoint_base
+class EventLoopBase:
+    """The native part of `sennit.internet._engine_loop.EngineLoop`: asyncio's methods that queue calls, and
+    its `_run_once`.
+
+    What a callback raises goes to the subclass's `_reportFailure(handle, callback, arguments, exception)`,
+    descriptors that are ready to `_serveDescriptors([(fd, mask), ...])`.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
+    def _setUp(self, engine: Engine) -> tuple[ReadyHandles, ScheduledHandles]:
+        """Called once: wait in `engine`. Gives what is to be the loop's `_ready` and `_scheduled`."""
+    def _end(self) -> None:
+        """The loop is closed: refuse new calls."""
+    def time(self) -> float:
+        """Seconds of `time.monotonic`."""
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: contextvars.Context | None = None
+    ) -> Handle: ...
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: contextvars.Context | None = None,
+    ) -> TimerHandle: ...
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: contextvars.Context | None = None,
+    ) -> TimerHandle:
+        """Timers of the same time are called in the order in which they were made."""
+    def create_future(self) -> asyncio.Future[Any]: ...
+    def _call_soon(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> Handle: ...
+    def _waitForWork(self) -> None:
+        """Serve in the engine until there is something to call, and put timers that are due among the ready
+        handles.
+        """
+    def _run_once(self) -> None:
+        """One turn: `_waitForWork`, and the calls that are ready then."""
+
+@disjoint_base
+class Handle(asyncio.Handle):
+    """What `EventLoopBase.call_soon` returns; `isinstance` takes it for an `asyncio.Handle`."""
+
+@final
+class TimerHandle(asyncio.TimerHandle):
+    """What `EventLoopBase.call_later` returns; `isinstance` takes it for an `asyncio.TimerHandle`.
+
+    Timers are in the order of their times, and each is equal to itself alone.
+    """
+
+    def __lt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __le__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __gt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __ge__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ReadyHandles:
+    """What is to be called in a loop's next turn, with as much of a deque as asyncio itself uses."""
+
+    def append(self, handle: asyncio.Handle) -> None: ...
+    def popleft(self) -> asyncio.Handle: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
+
+@final
+class ScheduledHandles:
+    """A loop's timers."""
+
+    def append(self, handle: asyncio.TimerHandle) -> None: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
 
 @disjoint_base
 class WSGIGateway:

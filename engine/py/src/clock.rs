@@ -96,6 +96,20 @@ pub fn moment() -> i64 {
         .wrapping_add(now.tv_nsec / 1_000_000)
 }
 
+/// What Python's `time.monotonic` says, in seconds: the time of event loops.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a double has room for 104 days of nanoseconds, and then for fewer digits"
+)]
+pub fn monotonic() -> f64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let nanoseconds = now
+        .tv_sec
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(now.tv_nsec);
+    nanoseconds as f64 / 1e9
+}
+
 /// When the engines' time began: their timer wheels and all deadlines count from here.
 pub fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();

@@ -44,34 +44,14 @@ def engineFor(loop: asyncio.AbstractEventLoop) -> "Engine":
 
 
 def newEventLoop() -> asyncio.AbstractEventLoop:
-    """A loop whose selector is an engine."""
+    """A loop that waits in an engine, which is its selector."""
+    # Imported when first needed, as the engine is.
+    from sennit.internet._engine_loop import EngineLoop
+
     selector = EngineSelector(_newEngine())
-    loop = _EngineLoop(selector)
+    loop = EngineLoop(selector)
     selector.serve(loop)
     return loop
-
-
-class _EngineLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop, with quicker answers to what each new Task asks it: whether it runs, and whether it is
-    being debugged. A Task asks from C, and calling C back costs a fifth of what running a method in Python
-    does.
-    """
-
-    def set_debug(self, enabled: bool) -> None:
-        super().set_debug(enabled)
-        self.get_debug = bool(enabled).__bool__  # type: ignore[method-assign]
-
-    def run_forever(self) -> None:
-        # In the loop's first turn, since only the method tells that the loop runs already.
-        marked = self.call_soon(self._answerQuickly)
-        try:
-            super().run_forever()
-        finally:
-            marked.cancel()
-            self.__dict__.pop("is_running", None)
-
-    def _answerQuickly(self) -> None:
-        self.is_running = True.__bool__  # type: ignore[method-assign]
 
 
 class EngineSelector(selectors.BaseSelector):
@@ -119,11 +99,11 @@ class EngineSelector(selectors.BaseSelector):
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # asyncio replaces its list `_scheduled` now and then, so it is looked up each time.
         loop = self._loop
-        ready = self._wait(timeout, loop._ready, loop._scheduled)
-        if not ready:
-            return []
+        return self.eventsOf(self._wait(timeout, loop._ready, loop._scheduled))
+
+    def eventsOf(self, ready: list[tuple[int, int]]) -> list[tuple[selectors.SelectorKey, int]]:
+        """What `select` says of descriptors that the engine has found ready."""
         keys = self._keys
         return [(keys[fd], mask & keys[fd].events) for fd, mask in ready if fd in keys]
 
