@@ -63,8 +63,14 @@ def spansIn(directory: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize("target", ["program:asgi()", "program:wsgi()"])
-@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+@pytest.mark.parametrize(
+    ("target", "workers"),
+    [
+        ("program:asgi()", ()),
+        ("program:wsgi()", ("--workers", "2")),
+        ("program:asgi()", ("--workers", "2", "--preload")),
+    ],
+)
 def test_spans_of_all_workers_come_out(tmp_path: Path, target: str, workers: tuple[str, ...]) -> None:
     with Served(tmp_path, "--opentelemetry", *workers, program=PROGRAM, target=target) as served:
         served.wait_until_up()
