@@ -89,8 +89,9 @@ def _measure_others(
         lifetimes.measure_startup(chosen, launcher, 3 if options.quick else 10, findings, _say)
     if "idle" in options.scenarios:
         lifetimes.measure_idle(chosen, launcher, lifetimes.IDLE_CONNECTIONS, findings, _say)
-    if "soak" in options.scenarios:
-        lifetimes.measure_soak(chosen, launcher, lifetimes.SOAK_MANY, findings, _say)
+    for key in ("soak", "soak-asgi"):
+        if key in options.scenarios:
+            lifetimes.measure_soak(key, chosen, launcher, lifetimes.SOAK_MANY, findings, _say)
     if "transfer" in options.scenarios:
         lifetimes.measure_transfer(chosen, launcher, findings, _say)
 

@@ -92,6 +92,7 @@ def judge(findings: Findings) -> list[Verdict]:
         ),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
         _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),
+        _at_most("soak-asgi: growth of RSS in %", 5.0, _value(findings, "soak-asgi", 2)),
         _at_most("upload: rise of RSS in MiB", 8.0, _value(findings, "upload", 2)),
         _at_most("download: rise of RSS in MiB", 8.0, _value(findings, "download", 2)),
         _at_most("startup: ms", 100.0, _value(findings, "startup", 0)),

@@ -12,19 +12,23 @@ from benchmarks import answers, load
 from benchmarks.figures import Findings, PlainTable
 from benchmarks.programs.pages import TRANSFER_BYTES
 from benchmarks.runs import EXPECTED_TROUBLE, Say
-from benchmarks.scenarios import HEAVY, by_name
+from benchmarks.scenarios import HEAVY, Scenario, by_name
 from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Server, running
 
 IDLE_CONNECTIONS = 5000
 IDLE_SETTLE_SECONDS = 1.0
 SOAK_FEW, SOAK_MANY = 10_000, 1_000_000
 SOAK_SECONDS = 180.0
-SOAK_SERVERS = frozenset({LIMIT, SENNIT, "bjoern", "granian-rsgi"})
+SOAK_SERVERS = {
+    "soak": frozenset({LIMIT, SENNIT, "bjoern", "granian-rsgi"}),
+    "soak-asgi": frozenset({SENNIT, "uvicorn", "granian-asgi", "peregrine-asgi"}),
+}
 START_POLL_SECONDS = 0.0005
 START_PATIENCE_SECONDS = 20.0
 RSS_SAMPLE_SECONDS = 0.02
 
 _BUY = by_name("buy")
+_SOAKS = {"soak": _BUY, "soak-asgi": by_name("asgi")}
 _UPLOAD = replace(_BUY, name="upload", program="upload", path="/upload", status=200, body=None)
 _DOWNLOAD = replace(_BUY, name="download", program="download", path="/download", status=200, body=None)
 _MIB = 1 << 20
@@ -128,27 +132,31 @@ def _is_open(connection: socket.socket) -> bool:
 
 
 def measure_soak(
-    chosen: Sequence[Server], launcher: Launcher, many: int, findings: Findings, say: Say
+    key: str, chosen: Sequence[Server], launcher: Launcher, many: int, findings: Findings, say: Say
 ) -> None:
-    """Measure how resident memory grows from ten thousand requests to a million."""
+    """Measure how resident memory grows from ten thousand requests to a million, of the scenario that `key`
+    stands for: "soak" or "soak-asgi".
+    """
+    scenario = _SOAKS[key]
 
     def measure(server: Server) -> tuple[float, ...] | None:
-        if server.name not in SOAK_SERVERS:
+        if server.name not in SOAK_SERVERS[key]:
             return None
-        with running(launcher, server, _BUY) as started:
+        with running(launcher, server, scenario) as started:
             few = min(SOAK_FEW, many)
-            first = _rss_after(started, few)
-            last = _rss_after(started, many - few)
+            first = _rss_after(started, scenario, few)
+            last = _rss_after(started, scenario, many - few)
             return (first / 1024, last / 1024, 100 * (last - first) / first)
 
     columns = (f"RSS MiB after {SOAK_FEW:,}", f"after {many:,}", "growth %")
-    _each(PlainTable("soak", "Memory over many requests", columns), chosen, findings, say, measure)
+    title = f"Memory over many requests ({scenario.name})"
+    _each(PlainTable(key, title, columns), chosen, findings, say, measure)
 
 
-def _rss_after(started: Running, requests: int) -> int:
+def _rss_after(started: Running, scenario: Scenario, requests: int) -> int:
     if requests > 0:
         effort = load.Effort(64, SOAK_SECONDS, 0.0, requests)
-        seen = load.run(HEAVY, started.port, _BUY, effort, started.cpu_seconds)
+        seen = load.run(HEAVY, started.port, scenario, effort, started.cpu_seconds)
         if seen.answered < requests:
             raise load.LoadFailed(f"only {seen.answered} of {requests} answered in {SOAK_SECONDS:.0f} s")
     return started.rss_kib()

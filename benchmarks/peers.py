@@ -20,7 +20,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "bjoern": ("bjoern>=3.2.2",),
     "peregrine": ("peregrine-server>=1.2.0",),
     "granian": ("granian>=2.8.7",),
-    "uvicorn": ("uvicorn>=0.54.0", "uvloop>=0.22.1", "httptools>=0.9.0"),
+    "uvicorn": ("uvicorn>=0.54.0", "uvloop>=0.23", "httptools>=0.9.0"),
     "hypercorn": ("hypercorn>=0.18.0",),
     "h2corn": ("h2corn>=2.0.0",),
     "frameworks": ("starlette>=1.10", "fastapi>=0.165"),

@@ -146,7 +146,7 @@ LOADS: tuple[Scenario, ...] = (
 )
 """Scenarios measured as requests per second, in the order they are run."""
 
-OTHERS = ("startup", "idle", "soak", "transfer")
+OTHERS = ("startup", "idle", "soak", "soak-asgi", "transfer")
 """Scenarios with a measurement of their own (see `lifetimes`)."""
 
 NAMES = tuple(scenario.name for scenario in LOADS) + OTHERS

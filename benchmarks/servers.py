@@ -44,8 +44,9 @@ class Server:
     """A server and how it is started.
 
     `programs` are the programs it can run; `distributions` the PyPI packages whose versions are reported.
-    `arguments` follow the interpreter; `{port}`, `{program}`, `{programs}` (their folder) and `{files}` (that
-    of the static scenarios) are filled in. The limit and nginx need neither interpreter nor arguments.
+    `arguments` follow the interpreter; `{port}`, `{program}`, `{programs}` (their folder), `{asgi_module}`
+    (where an ASGI program is) and `{files}` (those of the static scenarios) are filled in. The limit
+    and nginx need neither interpreter nor arguments.
     """
 
     name: str
@@ -83,7 +84,8 @@ def _peregrine(interface: str) -> tuple[str, ...]:
 def _hypercorn() -> tuple[str, ...]:
     options = "-m hypercorn --bind 127.0.0.1:{port} --workers 1 --worker-class uvloop --backlog 8192"
     options += " --keep-alive 600 --log-level CRITICAL"
-    return (*options.split(), "benchmarks.programs.asgi_apps:{program}")
+    # It doesn't ask a module for what is loaded when asked for.
+    return (*options.split(), "benchmarks.programs.{asgi_module}:{program}")
 
 
 def _h2corn() -> tuple[str, ...]:
@@ -327,6 +329,7 @@ class Launcher:
             raise NotStarted("no interpreter has sennit._engine")
         names = {"port": port, "program": scenario.program, "programs": PROGRAMS, "files": files.FOLDER}
         names["sennit_script"] = sennit_script(scenario.program)
+        names["asgi_module"] = "asgi_apps" if scenario.program in _HANDS_ON else "framework_apps"
         return [str(python), *(part.format(**names) for part in server.arguments)]
 
     def start(self, server: Server, scenario: Scenario) -> Running:

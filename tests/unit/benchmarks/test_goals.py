@@ -47,9 +47,11 @@ def test_waiting_coroutine_is_compared_with_asyncio_peers_alone() -> None:
 def test_memory_and_start_are_judged_by_sennits_row() -> None:
     idle = PlainTable("idle", "", ("KiB", "MiB"), {"sennit": (1.2, 30.0), "bjoern": (0.3, 12.0)})
     soak = PlainTable("soak", "", ("a", "b", "%"), {"sennit": (20.0, 20.2, 1.0)})
-    found = verdicts(others=(idle, soak))
+    asgi = PlainTable("soak-asgi", "", ("a", "b", "%"), {"sennit": (40.0, 42.4, 6.0), "uvicorn": (40, 40, 0)})
+    found = verdicts(others=(idle, soak, asgi))
     assert not found["idle: KiB per connection"].reached
     assert found["soak: growth of RSS in %"].reached
+    assert not found["soak-asgi: growth of RSS in %"].reached
 
 
 def test_files_are_judged_by_nginx_and_by_the_best_python_peer() -> None:
