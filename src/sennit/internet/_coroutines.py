@@ -5,15 +5,14 @@ may await asyncio's futures, tasks and `asyncio.sleep` (a loop must be running t
 is not its own, so what needs that (`asyncio.timeout`) needs a real Task.
 """
 
-import asyncio
 import contextvars
-import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from sennit.internet._deferred import CancelledError, Deferred
 from sennit.internet._waiting import DeferredWaiter
+from sennit.python._later import asyncio, inspect
 from sennit.python.failure import Failure
 
 _T = TypeVar("_T")

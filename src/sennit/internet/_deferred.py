@@ -12,15 +12,17 @@ traceback is made inert (see `sennit.python._tracebacks`), so that this happens 
 collector's leisure.
 """
 
-import asyncio
 import builtins
-import traceback
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from sennit.internet._waiting import DeferredWaiter
 from sennit.python import log
+from sennit.python._later import traceback
 from sennit.python.failure import Failure
+
+if TYPE_CHECKING:
+    import asyncio
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -377,7 +379,7 @@ class Deferred(Generic[_T]):
 
     __iter__ = __await__
 
-    def asFuture(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[_T]":
+    def asFuture(self, loop: "asyncio.AbstractEventLoop") -> "asyncio.Future[_T]":
         """An asyncio Future of `loop` with this Deferred's result; cancelling it cancels this Deferred."""
         future: asyncio.Future[_T] = loop.create_future()
 

@@ -1,10 +1,11 @@
 """Calls that are to come: the reactor's, on an asyncio loop."""
 
-import asyncio
+from __future__ import annotations
+
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
@@ -12,6 +13,9 @@ from sennit.internet._calls import runLogged
 from sennit.internet._loops import stateOf
 from sennit.internet.error import AlreadyCalled, AlreadyCancelled
 from sennit.internet.interfaces import IDelayedCall
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def checkDelay(delay: float) -> None:

@@ -4,7 +4,8 @@ Our own loop waits in the engine itself, which is its selector: one system call 
 other loop (plain asyncio, uvloop) watches the engine's descriptor and calls `poll` when that is readable.
 """
 
-import asyncio
+from __future__ import annotations
+
 import selectors
 import weakref
 from collections.abc import Callable, Mapping
@@ -14,20 +15,22 @@ from typing import TYPE_CHECKING, Any
 from sennit.internet._loops import stateOf
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sennit._engine import Engine
 
 # Seconds. A foreign loop's timer isn't told of deadlines that come up meanwhile, so it never sleeps longer.
 _LONGEST_TICK = 0.25
 
 
-def _newEngine() -> "Engine":
+def newEngine() -> Engine:
     # Imported when first needed: Deferreds, tasks and plain protocols work without the extension.
     from sennit._engine import Engine
 
     return Engine()
 
 
-def engineFor(loop: asyncio.AbstractEventLoop) -> "Engine":
+def engineFor(loop: asyncio.AbstractEventLoop) -> Engine:
     """The one engine of a loop, made on first use and closed with it. RuntimeError if the loop is closed."""
     state = stateOf(loop)
     if state.engine is None:
@@ -37,18 +40,18 @@ def engineFor(loop: asyncio.AbstractEventLoop) -> "Engine":
         if isinstance(selector, EngineSelector):
             state.engine = selector.engine
         else:
-            state.engine = _newEngine()
+            state.engine = newEngine()
             _ForeignLoop(loop, state.engine)
             state.closeWith(loop)
     return state.engine
 
 
-def newEventLoop() -> asyncio.AbstractEventLoop:
-    """A loop that waits in an engine, which is its selector."""
+def newEventLoop(engine: Engine | None = None) -> asyncio.AbstractEventLoop:
+    """A loop that waits in an engine, which is its selector: in `engine` or else in a new one."""
     # Imported when first needed, as the engine is.
     from sennit.internet._engine_loop import EngineLoop
 
-    selector = EngineSelector(_newEngine())
+    selector = EngineSelector(newEngine() if engine is None else engine)
     loop = EngineLoop(selector)
     selector.serve(loop)
     return loop
@@ -59,7 +62,7 @@ class EngineSelector(selectors.BaseSelector):
     methods.
     """
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._wait = engine.wait
         self._keys: dict[int, selectors.SelectorKey] = {}
@@ -134,7 +137,7 @@ class _ForeignLoop:
     descriptor.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, engine: "Engine") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
         self._loop = loop
         self._engine = engine
         self._poll = engine.poll
@@ -157,7 +160,7 @@ class _ForeignLoop:
 
 
 def _flushHook(
-    loopReference: "weakref.ref[asyncio.AbstractEventLoop]",
+    loopReference: weakref.ref[asyncio.AbstractEventLoop],
 ) -> Callable[[Callable[[], None]], None]:
     """Has the loop flush what was written outside of `poll`. The engine mustn't hold the loop, or neither
     would ever go.

@@ -1,11 +1,13 @@
 """The tasks in which the handlers of requests run, when their site stops."""
 
-import asyncio
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from sennit.internet._loops import runningLoop
 from sennit.python import log
+from sennit.python._later import asyncio
 
 if TYPE_CHECKING:
     from sennit._engine import Request, Service
@@ -18,7 +20,7 @@ _LAST_WORDS = 1.0
 _MOST_NAMED = 3
 
 # Those that the log has told of.
-_leftBehind: "WeakSet[asyncio.Task[object]]" = WeakSet()
+_leftBehind: WeakSet[asyncio.Task[object]] = WeakSet()
 
 
 class Handlers:
@@ -26,7 +28,7 @@ class Handlers:
     they are asked for: while the site serves, they cost nothing.
     """
 
-    def __init__(self, service: "Service", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
         self._loop = loop
 
@@ -45,7 +47,7 @@ class Handlers:
                 for request in left.values():
                     log.msg(f"{_named(request)} was cancelled, but goes on: it is left behind")
 
-    def _running(self) -> "dict[asyncio.Task[object], Request]":
+    def _running(self) -> dict[asyncio.Task[object], Request]:
         current = asyncio.current_task(self._loop) if runningLoop() is self._loop else None
         found = {}
         for task in asyncio.all_tasks(self._loop):
@@ -71,7 +73,7 @@ class Handlers:
         return not self
 
 
-def _named(request: "Request") -> str:
+def _named(request: Request) -> str:
     method, uri = (part.decode("ascii", "backslashreplace") for part in (request.method, request.uri))
     return f"{method} {uri}"
 

@@ -1,10 +1,14 @@
 """What Sennit keeps for each asyncio loop: its engine, its listening ports, its delayed calls."""
 
-import asyncio
+from __future__ import annotations
+
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sennit._engine import Engine
     from sennit.internet._delayed import LoopDelayedCall
     from sennit.internet._ports import ListeningPort
@@ -71,10 +75,17 @@ def stateOf(loop: asyncio.AbstractEventLoop) -> LoopState:
     state: LoopState | None = getattr(loop, _ATTRIBUTE, None)
     if state is None:
         state = LoopState()
-        setattr(loop, _ATTRIBUTE, state)
+        giveState(loop, state)
     return state
+
+
+def giveState(loop: object, state: LoopState) -> None:
+    """Make `state` that of a loop."""
+    setattr(loop, _ATTRIBUTE, state)
 
 
 def runningLoop() -> asyncio.AbstractEventLoop | None:
     """The loop that runs in this thread, None if none does."""
-    return asyncio._get_running_loop()
+    # Where nobody has loaded asyncio there is none; another thread may be loading it.
+    ask: Any = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return None if ask is None else ask()

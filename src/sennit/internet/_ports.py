@@ -1,6 +1,7 @@
 """Listening ports: of factories that the engine serves (web sites), and of all others."""
 
-import asyncio
+from __future__ import annotations
+
 import math
 import os
 import socket
@@ -17,14 +18,15 @@ from sennit.internet._engines import engineFor
 from sennit.internet._handlers import Handlers
 from sennit.internet._loops import stateOf
 from sennit.internet._sockets import UNIXListener
-from sennit.internet._transport import ProtocolAdapter
 from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.defer import Deferred, succeed
 from sennit.internet.interfaces import IListeningPort
 from sennit.python import log
+from sennit.python._later import asyncio
 
 if TYPE_CHECKING:
     from sennit._engine import Engine
+    from sennit.internet._transport import ProtocolAdapter
 
 # Seconds a stopping port gives to the requests that run, if its factory has no `stopGrace`.
 _DEFAULT_GRACE = 10.0
@@ -79,6 +81,10 @@ class ListeningPort(ABC):
         state.closeWith(self._loop)
         if getattr(self.factory, "noisy", True):
             log.msg(f"{self._factoryName()} starting on {self._where()}", startingPort=self)
+
+    def moveTo(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Belong to `loop`, which has taken over the state of the one before."""
+        self._loop = loop
 
     def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """The address it listens on, with the port that was chosen if that was 0. RuntimeError before it
@@ -196,7 +202,7 @@ class ListeningPort(ABC):
 class EnginePort(ListeningPort):
     """A port whose connections the engine serves: its factory's `engineService()` says how."""
 
-    _engine: "Engine | None" = None
+    _engine: Engine | None = None
     _service: Any = None
     _listener = 0
 
@@ -263,6 +269,8 @@ class ProtocolPort(ListeningPort):
         self._loop.add_reader(listening, self._accept)
 
     def _accept(self) -> None:
+        from sennit.internet._transport import ProtocolAdapter
+
         for _ in range(_ACCEPTS_PER_TURN):
             if self._socket is None:
                 return

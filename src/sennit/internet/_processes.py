@@ -1,9 +1,9 @@
 """Child processes of the reactor."""
 
-import asyncio
+from __future__ import annotations
+
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from sennit.internet._calls import runLogged
 from sennit.internet._reactor_base import LoopChooser
 from sennit.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from sennit.internet.interfaces import IProcessTransport, IReactorProcess
+from sennit.python._later import asyncio, subprocess
 from sennit.python.failure import Failure
 
 # How much is read at a time, in bytes.
@@ -45,7 +46,7 @@ class ReactorProcesses(LoopChooser):
         gid: int | None = None,
         usePTY: bool | int = False,
         childFDs: Mapping[int, str | int] | None = None,
-    ) -> "ProcessTransport":
+    ) -> ProcessTransport:
         """Start a program; `processProtocol` is told of what it prints and of its end.
 
         `args` are all its arguments, its own name first. `env` is its environment, this process's by
@@ -88,7 +89,7 @@ class ProcessTransport:
     disconnecting = False
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, process: "subprocess.Popen[bytes]", protocol: Any
+        self, loop: asyncio.AbstractEventLoop, process: subprocess.Popen[bytes], protocol: Any
     ) -> None:
         self.pid: int | None = process.pid
         self._loop = loop
@@ -232,7 +233,7 @@ class ProcessTransport:
 
 
 def _awaitEnd(
-    loop: asyncio.AbstractEventLoop, process: "subprocess.Popen[bytes]", ended: Callable[[int], None]
+    loop: asyncio.AbstractEventLoop, process: subprocess.Popen[bytes], ended: Callable[[int], None]
 ) -> None:
     """Have `ended(status)` called in the loop when the process has ended."""
     try:

@@ -5,7 +5,8 @@ elsewhere on its own one, which `run` runs. So the same calls work in a classic 
 `reactor.run`) and inside of `asyncio.run(main())`.
 """
 
-import asyncio
+from __future__ import annotations
+
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -24,6 +25,7 @@ from sennit.internet.defer import Deferred
 from sennit.internet.error import ReactorAlreadyRunning, ReactorNotRunning
 from sennit.internet.interfaces import IReactorCore
 from sennit.python import log
+from sennit.python._later import asyncio
 
 # Seconds that calls in the thread pool are given at the end; they can't be cut, only left behind.
 _POOL_GRACE = 10.0
@@ -57,28 +59,49 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
         thread.
         """
         self._checkNotRunning()
-        loop = self._ownLoop()
         self._ownIsRunning = True
-        signals = _Signals(loop, self._onSignal) if installSignalHandlers else None
-        started = loop.call_soon(self._startUp)
+        signals = _Signals(self._onSignal) if installSignalHandlers else None
+        started: asyncio.Handle | None = None
         try:
+            if self._mayServeEarly():
+                self._serveEarly(signals)
+            loop = self._ownLoop()
+            if signals is not None:
+                signals.handleOn(loop)
+            started = loop.call_soon(self._startUp)
             loop.run_forever()
         except (SystemExit, KeyboardInterrupt):
             # A callback ends the process, but the program's triggers still run and its clients get their
             # answers.
-            started.cancel()
+            if started is not None:
+                started.cancel()
             if not self._stopping:
                 self._stopping = True
                 self._beginShutdown()
-            loop.run_forever()
+            self._ownLoop().run_forever()
             raise
         finally:
             self._started = self._stopping = False
-            endTasks(loop)
+            endTasks(self._ownLoop())
             self._ownIsRunning = False
             self._shutdown = None
             if signals is not None:
                 signals.restore()
+
+    def _mayServeEarly(self) -> bool:
+        """Whether there is nothing yet that needs the loop."""
+        early = self._early if self._own is None and self._pool is None else None
+        return early is not None and early.mayServe() and not self._events.areAwaited("startup")
+
+    def _serveEarly(self, signals: _Signals | None) -> None:
+        assert self._early is not None
+        self._started = True
+        try:
+            self._early.serve(signals.record() if signals is not None else ())
+        except (SystemExit, KeyboardInterrupt):
+            if signals is not None:
+                signals.handleOn(self._ownLoop())
+            raise
 
     def _checkNotRunning(self) -> None:
         if self._ownIsRunning:
@@ -91,8 +114,9 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
     def _startUp(self) -> None:
         if self._pool is not None:
             self._pool.start()
-        self._started = True
-        self._events.fire("startup")
+        if not self._started:
+            self._started = True
+            self._events.fire("startup")
 
     def stop(self) -> None:
         """End `run` in order; may be called from any thread.
@@ -101,19 +125,19 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
         running requests get the `stopGrace` of their Site, then the "during" and "after" triggers run. Raises
         ReactorNotRunning if it isn't running, or stopping already.
         """
-        if not self._ownIsRunning or self._own is None:
+        if not self._ownIsRunning:
             raise ReactorNotRunning("the reactor is not running: there is nothing to stop")
         if self._stopping:
             raise ReactorNotRunning("the reactor is stopping already")
         self._stopping = True
-        self._own.call_soon_threadsafe(self._beginShutdown)
+        self._ownLoop().call_soon_threadsafe(self._beginShutdown)
 
     def crash(self) -> None:
         """End `run` at once, without the shutdown events. Ports go on listening; the next `run` will serve
         them.
         """
-        if self._own is not None:
-            self._own.stop()
+        if self._own is not None or self._ownIsRunning:
+            self._ownLoop().stop()
 
     def iterate(self, delay: float = 0) -> None:
         """Serve events for `delay` seconds, or only those that are waiting. Raises ReactorAlreadyRunning as
@@ -174,8 +198,7 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
             self._shutdown.cancel()
 
     def _beginShutdown(self) -> None:
-        assert self._own is not None
-        self._shutdown = self._own.create_task(self._shutDownAndEnd())
+        self._shutdown = self._ownLoop().create_task(self._shutDownAndEnd())
 
     async def _shutDownAndEnd(self) -> None:
         try:
@@ -229,8 +252,10 @@ class Reactor(ReactorTime, ReactorThreads, ReactorPorts, ReactorClients, Reactor
 class _Signals:
     """Handlers of SIGINT and SIGTERM, for as long as the reactor runs."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, onSignal: Callable[[int], None]) -> None:
-        self._loop = loop
+    def __init__(self, onSignal: Callable[[int], None]) -> None:
+        self._onSignal = onSignal
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._received: list[int] = []
         self._previous: dict[int, Any] = {}
         # Python lets only the main thread handle signals.
         if threading.current_thread() is not threading.main_thread():
@@ -240,11 +265,25 @@ class _Signals:
             if number == signal.SIGINT and previous is not signal.default_int_handler:
                 continue
             self._previous[number] = previous
-            loop.add_signal_handler(number, onSignal, number)
+
+    def record(self) -> list[int]:
+        """Only take down the signals that come, until `handleOn`. Returns the list of them."""
+        for number in self._previous:
+            signal.signal(number, lambda number, frame: self._received.append(number))
+        return self._received
+
+    def handleOn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have `loop` handle them, and those that were taken down."""
+        self._loop = loop
+        for number in self._previous:
+            loop.add_signal_handler(number, self._onSignal, number)
+        for number in self._received:
+            loop.call_soon(self._onSignal, number)
 
     def restore(self) -> None:
         """Put the handlers from before back."""
         for number, previous in self._previous.items():
-            self._loop.remove_signal_handler(number)
+            if self._loop is not None:
+                self._loop.remove_signal_handler(number)
             if previous is not None:
                 signal.signal(number, previous)

@@ -1,12 +1,19 @@
 """Which asyncio loop the reactor works on."""
 
-import asyncio
+from __future__ import annotations
+
 import atexit
 import os
+import sys
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
 
 from sennit.internet import _engines
+from sennit.internet._early import EarlyLoop
 from sennit.internet._loops import runningLoop, stateOf
+
+if TYPE_CHECKING:
+    import asyncio
 
 # The loop from which a call in another thread was made; thread pools run calls in their caller's context.
 homeLoop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("sennit home loop", default=None)
@@ -17,11 +24,13 @@ class LoopChooser:
 
     _own: asyncio.AbstractEventLoop | None = None
     _ownIsRunning = False
+    # What `_own` is made from where ports listen before asyncio is loaded.
+    _early: EarlyLoop | None = None
 
     @property
     def hasLoop(self) -> bool:
         """Whether the reactor's own loop was made."""
-        return self._own is not None
+        return self._own is not None or self._early is not None
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         return runningLoop() or self._ownLoop()
@@ -37,10 +46,25 @@ class LoopChooser:
         return home
 
     def _ownLoop(self) -> asyncio.AbstractEventLoop:
-        if self._own is None or self._own.is_closed():
-            self._own = _engines.newEventLoop()
-            atexit.register(_closeAtExit, self._own, os.getpid())
-        return self._own
+        own = self._own
+        if own is None or own.is_closed():
+            if own is None and self._early is not None:
+                own = self._early.loop()
+            else:
+                own = _engines.newEventLoop()
+            self._own = own
+            atexit.register(_closeAtExit, own, os.getpid())
+        return own
+
+    def _loopToListen(self, factory: Any) -> asyncio.AbstractEventLoop:
+        """The loop on which `factory` is to listen: one that is still to be made, where asyncio isn't loaded
+        and the engine serves the factory by itself.
+        """
+        if self._own is not None or "asyncio" in sys.modules or not hasattr(factory, "engineService"):
+            return self._loop()
+        if self._early is None:
+            self._early = EarlyLoop()
+        return cast("asyncio.AbstractEventLoop", self._early)
 
 
 def _closeAtExit(loop: asyncio.AbstractEventLoop, maker: int) -> None:

@@ -119,7 +119,7 @@ class ReactorPorts(LoopChooser):
 
         Returns the IListeningPort; raises CannotListenError.
         """
-        return listen(self._loop(), partial(listenOnTCP, port, interface, backlog), factory)
+        return listen(self._loopToListen(factory), partial(listenOnTCP, port, interface, backlog), factory)
 
     def listenUNIX(
         self,
@@ -136,7 +136,7 @@ class ReactorPorts(LoopChooser):
         CannotListenError.
         """
         bind = partial(UNIXListener, os.fsencode(address), backlog, mode, bool(wantPID))
-        return listen(self._loop(), bind, factory)
+        return listen(self._loopToListen(factory), bind, factory)
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> ListeningPort:
         """Serve a duplicate of `fileDescriptor`, a listening stream socket of `addressFamily`
@@ -144,4 +144,6 @@ class ReactorPorts(LoopChooser):
 
         Returns the IListeningPort; raises CannotListenError.
         """
-        return listen(self._loop(), partial(duplicateListening, fileDescriptor, addressFamily), factory)
+        return listen(
+            self._loopToListen(factory), partial(duplicateListening, fileDescriptor, addressFamily), factory
+        )

@@ -57,6 +57,10 @@ class SystemEvents:
         except ValueError:
             raise ValueError("this trigger was called or removed already") from None
 
+    def areAwaited(self, event: str) -> bool:
+        """Whether anything is to be called for an event."""
+        return any(self._triggers.get(event, {}).values())
+
     def fire(self, event: str) -> Deferred[None]:
         """Call all triggers of an event; the Deferred fires when the last has ended."""
         fired = self.call("before", event)

@@ -5,10 +5,13 @@ A coroutine can't know who runs it. So it yields one object that has asyncio's p
 which our driver recognizes by its class to be resumed without a turn of the loop.
 """
 
-import asyncio
+from __future__ import annotations
+
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
+
+from sennit.python._later import asyncio
 
 if TYPE_CHECKING:
     from sennit.internet._deferred import Deferred
@@ -19,7 +22,7 @@ class DeferredWaiter:
     Failure.
     """
 
-    def __init__(self, deferred: "Deferred[Any]") -> None:
+    def __init__(self, deferred: Deferred[Any]) -> None:
         self.deferred = deferred
         self._asyncio_future_blocking = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -28,7 +31,7 @@ class DeferredWaiter:
         self._cancelled = False
         self._outcome: Any = None
 
-    def __iter__(self) -> Generator["DeferredWaiter", None, Any]:
+    def __iter__(self) -> Generator[DeferredWaiter, None, Any]:
         self._asyncio_future_blocking = True
         yield self
         return self._outcome

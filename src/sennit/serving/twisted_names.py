@@ -6,21 +6,22 @@ after `from twisted.web import server`, `server is sennit.web.server`.
 """
 
 import importlib
-import logging
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
+
+from sennit.python._later import logging
 
 _THEIRS = "twisted"
 _OURS = "sennit"
 
-_logger = logging.getLogger("sennit.serving")
 
-
-class TwistedNames(MetaPathFinder):
+# Finder and loader do without the base classes of importlib.abc, which takes as long to load as the engine,
+# the tree and the site together.
+class TwistedNames:
     """Finds `twisted` and its modules in `sennit`; steps aside, with a warning, if Twisted is installed."""
 
     def __init__(self) -> None:
@@ -39,25 +40,32 @@ class TwistedNames(MetaPathFinder):
         if not rest:
             self._twisted_installed = self._found_by_others(fullname, path, target)
             if self._twisted_installed:
-                _logger.warning("Twisted is installed: the program's imports of twisted.* are Twisted's own")
+                logging.getLogger("sennit.serving").warning(
+                    "Twisted is installed: the program's imports of twisted.* are Twisted's own"
+                )
         if self._twisted_installed:
             return None
         ours = _OURS + fullname.removeprefix(_THEIRS)
         # A module that put an object in its own place, as the reactor does, has no spec to be found.
         if ours not in sys.modules and find_spec(ours) is None:
             raise ModuleNotFoundError(explain_missing(fullname), name=fullname)
-        return ModuleSpec(fullname, _Alias(ours))
+        alias: Any = _Alias(ours)
+        return ModuleSpec(fullname, alias)
 
     def _found_by_others(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> bool:
         others = [finder for finder in sys.meta_path if finder is not self]
         return any(finder.find_spec(fullname, path, target) is not None for finder in others)
 
 
-class _Alias(Loader):
+class _Alias:
     """Loads a module by importing the one it stands for."""
 
     def __init__(self, name: str) -> None:
         self._name = name
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """None: a module as any other."""
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         # The import gives what stands in sys.modules once this returns: importlib reads it again, for modules

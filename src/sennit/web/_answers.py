@@ -1,14 +1,12 @@
 """What a request is answered with when its resource didn't answer it: errors raised, methods not supported,
 results that are no response."""
 
-import asyncio
-import logging
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sennit._engine import Answer
 from sennit.internet import defer
+from sennit.python._later import asyncio, logging, traceback
 from sennit.web._accesslog import escapeForLog
 from sennit.web._codes import INTERNAL_SERVER_ERROR, NO_BODY_CODES, RESPONSES, SERVICE_UNAVAILABLE
 from sennit.web.error import Error, PageRedirect, UnsupportedMethod
@@ -17,11 +15,7 @@ from sennit.web.pages import ErrorPageResource
 if TYPE_CHECKING:
     from sennit.web.http import Request
 
-logger = logging.getLogger("sennit.web")
-
-_CANCELLED = (asyncio.CancelledError, defer.CancelledError)
-# What a program's code meets when its client has left: nothing that is worth a line in the log.
-_BY_DEPARTURE = (*_CANCELLED, ConnectionError, Error)
+_LOGGER = "sennit.web"
 
 # Response headers that describe a body which is not sent in the end; they go before an error page is made.
 _ABOUT_THE_BODY = (
@@ -44,7 +38,9 @@ def fail(request: "Request", exception: BaseException, resource: object) -> None
     """Answer a request whose traversal or rendering raised `exception`; `resource` is what was asked, or
     None."""
     if request.finished or request.disconnected_early:
-        if not isinstance(exception, _BY_DEPARTURE if request.disconnected_early else _CANCELLED):
+        byDeparture = request.disconnected_early and isinstance(exception, ConnectionError | Error)
+        if not (byDeparture or isinstance(exception, asyncio.CancelledError | defer.CancelledError)):
+            # What a program's code meets when its client has left is not worth a line in the log.
             logFailure(request, exception)
     elif isinstance(exception, UnsupportedMethod):
         _refuseMethod(request, exception, resource)
@@ -60,7 +56,9 @@ def fail(request: "Request", exception: BaseException, resource: object) -> None
 
 def logFailure(request: "Request", exception: BaseException) -> None:
     """Log the traceback of a program's mistake."""
-    logger.error("Unhandled error while answering %s", _describe(request), exc_info=exception)
+    logging.getLogger(_LOGGER).error(
+        "Unhandled error while answering %s", _describe(request), exc_info=exception
+    )
 
 
 def answerMistake(request: "Request", details: Callable[[], str]) -> None:
@@ -78,7 +76,7 @@ def refuseResult(request: "Request", resource: object, result: object) -> None:
         f"{resource!r} answered {_describe(request)} with {result!r}{hint}: a render method returns bytes, "
         "str, an Answer, NOT_DONE_YET, an awaitable of these, or an iterator of chunks"
     )
-    logger.error("%s", problem)
+    logging.getLogger(_LOGGER).error("%s", problem)
     answerMistake(request, lambda: problem)
 
 
@@ -88,7 +86,9 @@ def answerWithPage(
     """Answer with the site's page for an error. If the response has begun, it is cut off instead: the client
     is to see that it isn't whole."""
     if request.startedWriting:
-        logger.warning("The response to %s is cut off by an error (%d)", _describe(request), code)
+        logging.getLogger(_LOGGER).warning(
+            "The response to %s is cut off by an error (%d)", _describe(request), code
+        )
         request.lose_connection()
         return
     _forgetBody(request)

@@ -1,8 +1,11 @@
 """The end of a request as something to wait for."""
 
-import asyncio
+from __future__ import annotations
+
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
+
+from sennit.python._later import asyncio
 
 if TYPE_CHECKING:
     from sennit.web.http import Request
@@ -15,7 +18,7 @@ class Disconnected:
     finished.
     """
 
-    def __init__(self, request: "Request") -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
 
     def __bool__(self) -> bool:
@@ -46,7 +49,7 @@ async def _wakened(register: Callable[[Callable[[], None]], None]) -> None:
     await future
 
 
-async def bodyChanged(request: "Request") -> None:
+async def bodyChanged(request: Request) -> None:
     """Wait until `request.read_body` has something new to say."""
     try:
         await _wakened(request.on_body)
@@ -54,7 +57,7 @@ async def bodyChanged(request: "Request") -> None:
         request.on_body(None)
 
 
-async def drained(request: "Request") -> None:
+async def drained(request: Request) -> None:
     """Wait until what was written has been sent far enough, or the client has left."""
     while request.write_blocked and not request.disconnected_early:
         try:

@@ -7,7 +7,7 @@ from sennit.web._responses import BrokenResponse, ResponseReader
 from sennit.web.error import Error
 
 if TYPE_CHECKING:
-    from sennit.internet._clients import Connector
+    from sennit.internet._connector import Connector
     from sennit.python.failure import Failure
 
 # Header lines that this connection's two ends say to each other only (RFC 9110 section 7.6.1).

@@ -1,17 +1,14 @@
 """Starting and stopping a site inside a running event loop."""
 
-import asyncio
-import logging
 import math
 from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sennit.python._later import asyncio, logging
+
 if TYPE_CHECKING:
     from sennit.web.server import Site
-
-
-_logger = logging.getLogger("sennit.web")
 
 
 class Starting:
@@ -105,7 +102,7 @@ class Around:
             try:
                 await resource.afterServing()
             except Exception:
-                _logger.exception("Unhandled error while ending %r", resource)
+                logging.getLogger("sennit.web").exception("Unhandled error while ending %r", resource)
 
 
 def _reachable(root: Any) -> Iterator[Any]:
@@ -138,7 +135,7 @@ def beginWithReactor(site: "Site") -> None:
         try:
             await around.begin()
         except Exception:
-            _logger.critical("The site can't be served", exc_info=True)
+            logging.getLogger("sennit.web").critical("The site can't be served", exc_info=True)
             site.around = None
             reactor.stop()
         else:

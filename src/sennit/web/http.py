@@ -3,7 +3,6 @@
 `Request` here knows nothing of sites and resources; programs meet its subclass `sennit.web.server.Request`.
 """
 
-import asyncio
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import AsyncGenerator
@@ -17,6 +16,7 @@ from sennit.internet import defer
 from sennit.internet._addresses import fromSocketAddress
 from sennit.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from sennit.internet.error import ConnectionDone, ConnectionLost
+from sennit.python._later import asyncio
 from sennit.web import _answers, _codes, _conditional, _requestid
 from sennit.web._accesslog import combinedLogFormatter, jsonLogFormatter, proxiedLogFormatter
 from sennit.web._codes import *  # noqa: F403
