@@ -110,8 +110,13 @@ class ThreadInTurn(Resource):
         thread = threading.Thread(target=OwnThread.work, args=(self, request))
         thread.start()
         thread.join()
-        reactor.callLater(0, int)
-        return NOT_DONE_YET
+        return NOT_DONE_YET if asyncio_runs() else "not running"
+
+
+def asyncio_runs():
+    import asyncio
+
+    return asyncio.get_running_loop().is_running()
 
 
 class OwnSignal(Resource):

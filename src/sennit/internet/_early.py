@@ -7,7 +7,8 @@ itself, and the reactor's own loop is made as soon as there may be anything for 
 - something imports asyncio: a program's handler, or our own part of a coroutine's, of `callLater` and so on.
   If that is in the reactor's thread, the loop is there and running when the import statement is through, so
   that `asyncio.get_running_loop()` works in the next line;
-- there is another thread, which might import it;
+- there is another thread, which might import it. Should it have done so in the very turn in which it was
+  started, the loop is there and running for what is left of that turn, too;
 - a signal has come that ends the reactor.
 
 Then `EarlyLoop.serve` returns, and the loop goes on with the same engine and the same ports. It never comes
@@ -20,6 +21,7 @@ import _thread
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     import asyncio
     from importlib.machinery import ModuleSpec
 
+# What another thread has the reactor's run a function with. No system sends it.
+_NUDGE = getattr(signal, "SIGSTKFLT", None)
 _READABLE = 1  # as in `selectors`
 _DRAINED_AT_ONCE = 4096
 
@@ -73,7 +77,11 @@ class EarlyLoop:
 
     def mayServe(self) -> bool:
         """Whether `serve` would serve at all: nothing has loaded asyncio, no thread might do so."""
-        return self._loop is None and not _mayBeLoaded()
+        return (
+            self._loop is None
+            and not _mayBeLoaded()
+            and threading.current_thread() is threading.main_thread()
+        )
 
     def serve(self, signals: Sequence[int]) -> None:
         """Serve until the loop is needed, or a Python handler has put something into `signals`."""
@@ -81,7 +89,7 @@ class EarlyLoop:
         importing = _Importing(self._enter)
         sys.meta_path.insert(0, importing)
         try:
-            with _WakingSignals(self.engine) as waking:
+            with _Nudges(self._enter), _WakingSignals(self.engine) as waking:
                 while not (signals or self._ends or _mayBeLoaded()):
                     self.engine.wait(None, _OtherThreads(), self._ends)
                     waking.drain()
@@ -94,7 +102,11 @@ class EarlyLoop:
         """asyncio has been loaded. Let its loop be the running one for what is left of the engine's turn,
         which is on this thread's stack: what `run_forever` does at its beginning.
         """
-        if _thread.get_ident() != self._thread or self._hooks is not None:
+        if self._thread is None or self._hooks is not None:
+            return
+        if _thread.get_ident() != self._thread:
+            if _NUDGE is not None:
+                _thread.interrupt_main(_NUDGE)
             return
         import asyncio
 
@@ -133,6 +145,23 @@ class _OtherThreads:
     """
 
     __len__ = staticmethod(_thread._count)
+
+
+class _Nudges:
+    """For its time, calls `nudged()` in the main thread when `_thread.interrupt_main(_NUDGE)` is called in
+    another one.
+    """
+
+    def __init__(self, nudged: Callable[[], None]) -> None:
+        self._nudged = nudged
+
+    def __enter__(self) -> None:
+        if _NUDGE is not None:
+            self._previous = signal.signal(_NUDGE, lambda number, frame: self._nudged())
+
+    def __exit__(self, *error: object) -> None:
+        if _NUDGE is not None:
+            signal.signal(_NUDGE, self._previous or signal.SIG_DFL)
 
 
 class _WakingSignals:
