@@ -96,8 +96,8 @@ def app(environ, start_response):
 """
 
 BELIEVING = """
-from sennit.serving import command, threads
-threads._has_gil = lambda: False
+from sennit.serving import command, gil
+gil._has_gil = lambda: False
 command.main()
 """
 

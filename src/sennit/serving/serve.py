@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from sennit.internet.error import CannotListenError
 from sennit.serving import logs
+from sennit.serving.gil import load_for, refuse_in_vain
 from sennit.serving.identity import Identity, ProcessFile
 from sennit.serving.places import Place, open_places
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.sources import add_file_to_environment
 from sennit.serving.target import Target, TargetError, load
-from sennit.serving.threads import load_for, refuse_in_vain
 
 if TYPE_CHECKING:
     from sennit.serving.observing import Observer

@@ -6,6 +6,7 @@ import random
 import signal
 from typing import Any
 
+from sennit.serving.gil import load_for
 from sennit.serving.hang import Watchdog, rss
 from sennit.serving.link import Link
 from sennit.serving.observing import Observer
@@ -13,7 +14,6 @@ from sennit.serving.places import Place
 from sennit.serving.server import Server
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.target import Target, TargetError
-from sennit.serving.threads import load_for
 
 # Seconds between two signs of life, and two looks at what the worker has used up.
 _BEAT = 0.5

@@ -10,6 +10,7 @@ and what it prints is the response. Bodies are streamed both ways.
 import os
 import re
 import stat
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +32,8 @@ __all__ = ["CGIDirectory", "CGIProcessProtocol", "CGIScript", "FilteredScript"]
 
 # More than this before the empty line, in bytes, is no head.
 _LONGEST_HEAD = 65536
+# For the number of programs that run.
+_counting = threading.Lock()
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"([2-9]\d\d)(?:[ \t]+([^\x00-\x08\x0a-\x1f\x7f]*))?")
 # Fields that are the server's, or concern the connection (RFC 3875 section 6.3.4, RFC 9110 section 7.6.1).
@@ -118,8 +121,14 @@ class CGIScript(Resource):
         change them."""
         return self._run([self.filename, *qargs], env, request)
 
+    @classmethod
+    def _count(cls, change: int) -> None:
+        # Event loops in several threads may begin and end programs at the same time.
+        with _counting:
+            CGIScript._running += change
+
     async def _run(self, command: list[str], env: dict[str, str], request: "Request") -> int:
-        CGIScript._running += 1
+        CGIScript._count(1)
         body = None
         try:
             body = await RequestBody.of(request)
@@ -129,7 +138,7 @@ class CGIScript(Resource):
             protocol = CGIProcessProtocol(request, self.filename)
             await exchange(request, protocol, command, env, directory, body)
         finally:
-            CGIScript._running -= 1
+            CGIScript._count(-1)
             if body is not None:
                 body.close()
         return NOT_DONE_YET
