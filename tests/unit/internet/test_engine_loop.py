@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from asyncio.futures import _set_result_unless_cancelled  # type: ignore[attr-defined]
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -297,6 +298,31 @@ def test_future_of_the_loop_is_asyncios(loop: asyncio.AbstractEventLoop) -> None
     assert type(future) is asyncio.Future
     assert future.get_loop() is loop
     future.cancel()
+
+
+def test_sleep_that_is_cancelled_or_awaited_late_ends_as_it_should(
+    loop: asyncio.AbstractEventLoop, failures: list[dict[str, Any]]
+) -> None:
+    async def main() -> None:
+        assert await asyncio.sleep(0.001, "result") == "result"
+        given_up = asyncio.ensure_future(asyncio.sleep(0.002))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        futures: list[asyncio.Future[int]] = [loop.create_future() for _ in range(3)]
+        for number, future in enumerate(futures):
+            timer = loop.call_later(0.001, _set_result_unless_cancelled, future, number)
+            assert "_set_result_unless_cancelled" in repr(timer)
+        futures[1].cancel()
+        futures[2].set_result(7)
+        await asyncio.sleep(0.01)
+        assert (futures[0].result(), futures[2].result()) == (0, 7)
+        assert given_up.cancelled()
+
+    loop.run_until_complete(main())
+    # The one that had a result already.
+    (context,) = failures
+    assert isinstance(context["exception"], asyncio.InvalidStateError)
+    assert "_set_result_unless_cancelled" in context["message"]
 
 
 # debug mode

@@ -16,16 +16,100 @@ use crate::errors;
 use crate::lock::Lock;
 
 /// What is called.
-struct Call {
-    callback: Py<PyAny>,
-    arguments: Py<PyTuple>,
+enum Call {
+    /// `callback(*arguments)`, in a context.
+    Any {
+        callback: Py<PyAny>,
+        arguments: Py<PyTuple>,
+        context: Py<PyAny>,
+    },
+    /// What `asyncio.sleep` asks for: a result for its Future. All that follows from it has a context of its own.
+    Wake {
+        future: Py<PyAny>,
+        result: Py<PyAny>,
+    },
+}
+
+impl Call {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Any {
+                callback,
+                arguments,
+                context,
+            } => Self::Any {
+                callback: callback.clone_ref(py),
+                arguments: arguments.clone_ref(py),
+                context: context.clone_ref(py),
+            },
+            Self::Wake { future, result } => Self::Wake {
+                future: future.clone_ref(py),
+                result: result.clone_ref(py),
+            },
+        }
+    }
+
+    fn run(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Any {
+                callback,
+                arguments,
+                context,
+            } => call_in_context(callback.bind(py), arguments.bind(py), context.bind(py)),
+            Self::Wake { future, result } => {
+                let future = future.bind(py);
+                if !future.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
+                    future.call_method1(intern!(py, "set_result"), (result,))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What is called, and with what.
+    fn parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        Ok(match self {
+            Self::Any {
+                callback,
+                arguments,
+                ..
+            } => (callback.bind(py).clone(), arguments.bind(py).clone()),
+            Self::Wake { future, result } => {
+                let arguments = [future.bind(py), result.bind(py)];
+                (wake_function(py)?.clone(), PyTuple::new(py, arguments)?)
+            }
+        })
+    }
+}
+
+/// The callback of the timers of `asyncio.sleep`.
+fn wake_function(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    FUNCTION.import(py, "asyncio.futures", "_set_result_unless_cancelled")
+}
+
+fn call_in_context(
+    callback: &Bound<'_, PyAny>,
+    arguments: &Bound<'_, PyTuple>,
+    context: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = callback.py();
+    // SAFETY: the object is alive; one that is no context, or is entered already, gives an exception.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
+        return Err(PyErr::fetch(py));
+    }
+    let called = callback.call(arguments, None);
+    // SAFETY: it was entered in this thread just above.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
+        return Err(PyErr::fetch(py));
+    }
+    called.map(drop)
 }
 
 /// See `_engine.pyi`.
 #[pyclass(frozen, subclass, weakref, module = "sennit._engine")]
 pub struct Handle {
     event_loop: Py<EventLoopBase>,
-    context: Py<PyAny>,
     /// Nothing, once it is cancelled.
     call: Lock<Option<Call>>,
 }
@@ -48,15 +132,40 @@ impl Handle {
             Some(context) => context,
             None => copied_context(event_loop.py())?,
         };
-        let call = Call {
+        let call = Call::Any {
             callback: callback.unbind(),
             arguments: arguments.unbind(),
-        };
-        Ok(Self {
-            event_loop: event_loop.clone().unbind(),
             context: context.unbind(),
+        };
+        Ok(Self::of(event_loop, call))
+    }
+
+    /// What a timer calls: as `new`, but `asyncio.sleep` is known.
+    pub fn timed(
+        event_loop: &Bound<'_, EventLoopBase>,
+        callback: Bound<'_, PyAny>,
+        arguments: Bound<'_, PyTuple>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let py = event_loop.py();
+        if context.is_none() && callback.is(wake_function(py)?) && arguments.len() == 2 {
+            let future = arguments.get_borrowed_item(0)?;
+            if future.is_exact_instance(super::future_class(py)?) {
+                let call = Call::Wake {
+                    future: future.to_owned().unbind(),
+                    result: arguments.get_item(1)?.unbind(),
+                };
+                return Ok(Self::of(event_loop, call));
+            }
+        }
+        Self::new(event_loop, callback, arguments, context)
+    }
+
+    fn of(event_loop: &Bound<'_, EventLoopBase>, call: Call) -> Self {
+        Self {
+            event_loop: event_loop.clone().unbind(),
             call: Lock::new(Some(call)),
-        })
+        }
     }
 
     /// Whether it has been cancelled.
@@ -70,33 +179,9 @@ impl Handle {
         call.is_some()
     }
 
-    /// Callback and arguments, unless it is cancelled.
-    fn call<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn call(&self, py: Python<'_>) -> Option<Call> {
         let call = self.call.lock(py);
-        let call = call.as_ref()?;
-        Some((
-            call.callback.bind(py).clone(),
-            call.arguments.bind(py).clone(),
-        ))
-    }
-
-    fn call_in_context(
-        &self,
-        callback: &Bound<'_, PyAny>,
-        arguments: &Bound<'_, PyTuple>,
-    ) -> PyResult<()> {
-        let py = callback.py();
-        let context = self.context.as_ptr();
-        // SAFETY: the object is alive; one that is no context, or is entered already, gives an exception.
-        if unsafe { ffi::PyContext_Enter(context) } != 0 {
-            return Err(PyErr::fetch(py));
-        }
-        let called = callback.call(arguments, None);
-        // SAFETY: it was entered in this thread just above.
-        if unsafe { ffi::PyContext_Exit(context) } != 0 {
-            return Err(PyErr::fetch(py));
-        }
-        called.map(drop)
+        call.as_ref().map(|call| call.clone_ref(py))
     }
 
     /// Make the call, unless it is cancelled. What it raises goes to the loop's exception handler, except what stops
@@ -104,10 +189,10 @@ impl Handle {
     pub fn run(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let handle = slf.get();
-        let Some((callback, arguments)) = handle.call(py) else {
+        let Some(call) = handle.call(py) else {
             return Ok(());
         };
-        let Err(error) = handle.call_in_context(&callback, &arguments) else {
+        let Err(error) = call.run(py) else {
             return Ok(());
         };
         if error.is_instance_of::<PySystemExit>(py)
@@ -115,6 +200,7 @@ impl Handle {
         {
             return Err(error);
         }
+        let (callback, arguments) = call.parts(py)?;
         let report = intern!(py, "_reportFailure");
         let raised = errors::raised(py, &error);
         handle
@@ -127,11 +213,11 @@ impl Handle {
     /// `<Handle f() at file.py:1>`, with `more` before the callback.
     fn description(&self, py: Python<'_>, name: &str, more: &str) -> PyResult<String> {
         static FORMAT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let Some((callback, arguments)) = self.call(py) else {
+        let Some(call) = self.call(py) else {
             return Ok(format!("<{name} cancelled{more}>"));
         };
         let format = FORMAT.import(py, "asyncio.format_helpers", "_format_callback_source")?;
-        let source = format.call1((callback, arguments))?;
+        let source = format.call1(call.parts(py)?)?;
         Ok(format!("<{name}{more} {source}>"))
     }
 }
@@ -153,8 +239,11 @@ impl Handle {
         self.is_cancelled(py)
     }
 
-    fn get_context(&self, py: Python<'_>) -> Py<PyAny> {
-        self.context.clone_ref(py)
+    fn get_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.call(py) {
+            Some(Call::Any { context, .. }) => Ok(context.into_bound(py)),
+            _ => copied_context(py),
+        }
     }
 
     #[pyo3(name = "_run")]
@@ -168,23 +257,20 @@ impl Handle {
     }
 
     #[getter(_callback)]
-    fn callback_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.call(py).map(|(callback, _)| callback)
+    fn callback_attribute<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let parts = self.call(py).map(|call| call.parts(py)).transpose()?;
+        Ok(parts.map(|(callback, _)| callback))
     }
 
     #[getter(_args)]
-    fn arguments_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyTuple>> {
-        self.call(py).map(|(_, arguments)| arguments)
+    fn arguments_attribute<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let parts = self.call(py).map(|call| call.parts(py)).transpose()?;
+        Ok(parts.map(|(_, arguments)| arguments))
     }
 
     #[getter(_loop)]
     fn event_loop_attribute(&self, py: Python<'_>) -> Py<EventLoopBase> {
         self.event_loop.clone_ref(py)
-    }
-
-    #[getter(_context)]
-    fn context_attribute(&self, py: Python<'_>) -> Py<PyAny> {
-        self.context.clone_ref(py)
     }
 
     /// Only asyncio's handles, which a loop in debug mode makes, know where they were made.
@@ -199,11 +285,19 @@ impl Handle {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        visit.call(&self.context)?;
         let look = |call: &Option<Call>| match call {
-            Some(call) => {
-                visit.call(&call.callback)?;
-                visit.call(&call.arguments)
+            Some(Call::Any {
+                callback,
+                arguments,
+                context,
+            }) => {
+                visit.call(callback)?;
+                visit.call(arguments)?;
+                visit.call(context)
+            }
+            Some(Call::Wake { future, result }) => {
+                visit.call(future)?;
+                visit.call(result)
             }
             None => Ok(()),
         };

@@ -28,6 +28,11 @@ pub use handle::{Handle, TimerHandle};
 use queues::{Entry, Queues, TimedEntry};
 pub use views::{ReadyHandles, ScheduledHandles};
 
+fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    FUTURE.import(py, "asyncio", "Future")
+}
+
 /// See `_engine.pyi`.
 #[pyclass(frozen, subclass, module = "sennit._engine")]
 pub struct EventLoopBase {
@@ -76,7 +81,7 @@ impl EventLoopBase {
     ) -> PyResult<Bound<'py, TimerHandle>> {
         let event_loop = slf.get();
         event_loop.check_open()?;
-        let handle = Handle::new(slf, callback, arguments, context)?;
+        let handle = Handle::timed(slf, callback, arguments, context)?;
         let timer = Bound::new(slf.py(), TimerHandle::new(handle, when))?;
         let entry = TimedEntry::Ours(timer.clone().unbind());
         event_loop.queues.schedule(slf.py(), when, entry);
@@ -194,7 +199,6 @@ impl EventLoopBase {
     }
 
     fn create_future<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = slf.py();
         let known = {
             let keywords = slf.get().keywords.lock(py);
@@ -211,9 +215,7 @@ impl EventLoopBase {
                 keywords
             }
         };
-        FUTURE
-            .import(py, "asyncio", "Future")?
-            .call((), Some(&keywords))
+        future_class(py)?.call((), Some(&keywords))
     }
 
     #[pyo3(name = "_waitForWork")]
