@@ -96,10 +96,8 @@ class OwnThread(Resource):
     def work(self, request):
         import asyncio
 
-        async def work():
-            reactor.callFromThread(finish, request)
-
-        asyncio.run(work())
+        asyncio.run(asyncio.sleep(0))
+        reactor.callFromThread(finish, request)
 
 
 class ThreadInTurn(Resource):
@@ -107,10 +105,10 @@ class ThreadInTurn(Resource):
     def render_GET(self, request):
         import threading
 
-        thread = threading.Thread(target=OwnThread.work, args=(self, request))
+        thread = threading.Thread(target=__import__, args=("asyncio",))
         thread.start()
         thread.join()
-        return NOT_DONE_YET if asyncio_runs() else "not running"
+        return "done" if asyncio_runs() else "not running"
 
 
 def asyncio_runs():
