@@ -2,11 +2,11 @@
 
 import builtins
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, NoReturn, TextIO, TypeVar
 
+from sennit.python._later import traceback
 from sennit.python._tracebacks import copyInert, makeInertEntry
 
 _Y = TypeVar("_Y")

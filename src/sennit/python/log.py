@@ -4,19 +4,26 @@ Everything goes through the logger "sennit": `msg` at INFO, `err` at ERROR with 
 program gives to that logger see all events, and observers added here see all records of that logger.
 """
 
+from __future__ import annotations
+
 import io
-import logging
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from sennit.python._later import logging
 from sennit.python.failure import Failure
 
-logger = logging.getLogger("sennit")
+if TYPE_CHECKING:
+    from sennit.python._loghandler import ObserverHandler
+
+_NAME = "sennit"
+# As in `logging`, which isn't loaded for events that it would only drop.
+_INFO, _WARNING, _ERROR = 20, 30, 40
 
 # An event: "message" (tuple of str), "time" (float), "isError" (0 or 1), "system" (str), for errors "failure"
 # and "why".
@@ -38,8 +45,19 @@ class _State(threading.local):
 
 _state = _State()
 _early: deque[EventDict] = deque(maxlen=_EARLY_EVENTS)
-_handlers: dict[Observer, "_ObserverHandler"] = {}
+_handlers: dict[Observer, ObserverHandler] = {}
 _started = False
+
+
+def __getattr__(name: str) -> Any:
+    """`logger`, the logger of all events."""
+    if name == "logger":
+        return _logger()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _logger() -> logging.Logger:
+    return logging.getLogger(_NAME)
 
 
 def _text(value: object) -> str:
@@ -73,13 +91,16 @@ def err(_stuff: object = None, _why: str | bytes | None = None, **kw: Any) -> No
 
 def _log(event: EventDict) -> None:
     event.setdefault("time", time.time())
-    publish(event, logging.ERROR if event["isError"] else logging.INFO, logger.name)
+    publish(event, _ERROR if event["isError"] else _INFO, _NAME)
 
 
 def publish(event: EventDict, level: int, name: str) -> None:
     """Log an event as a record of `level`, which says that it comes from the logger `name`."""
     if keepsEarly(level):
         _early.append(_asText(event))
+    if level < _WARNING and "logging" not in sys.modules:
+        return  # nobody has asked for it: what isn't loaded isn't set up
+    logger = _logger()
     if not logger.isEnabledFor(level):
         return
     failure = event.get("failure")
@@ -110,7 +131,7 @@ def _asText(event: EventDict) -> EventDict:
 def keepsEarly(level: int) -> bool:
     """Whether events of a level are still kept for observers to come: many programs never have one, and what
     is for debugging must not cost them anything."""
-    return not _started and level >= logging.INFO
+    return not _started and level >= _INFO
 
 
 def takeEarly() -> list[EventDict]:
@@ -167,27 +188,13 @@ def emitting() -> Iterator[bool]:
             _state.emitting = False
 
 
-class _ObserverHandler(logging.Handler):
-    """Gives an observer the records of the logger as events."""
-
-    def __init__(self, observer: Observer) -> None:
-        super().__init__()
-        self.observer = observer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with emitting() as isOutermost:
-            if not isOutermost:
-                return
-            try:
-                self.observer(eventOf(record))
-            except Exception:
-                self.handleError(record)
-
-
 def addObserver(other: Observer) -> None:
     """Call `other(eventDict)` for each event from now on."""
     if other not in _handlers:
-        _handlers[other] = _ObserverHandler(other)
+        from sennit.python._loghandler import ObserverHandler
+
+        logger = _logger()
+        _handlers[other] = ObserverHandler(other)
         logger.addHandler(_handlers[other])
         if logger.level == logging.NOTSET:
             # The root logger's default, WARNING, would hide what msg() logs.
@@ -198,7 +205,7 @@ def removeObserver(other: Observer) -> None:
     """Undo `addObserver`. Raises ValueError if it isn't there."""
     if other not in _handlers:
         raise ValueError(f"{other!r} is no observer")
-    logger.removeHandler(_handlers.pop(other))
+    _logger().removeHandler(_handlers.pop(other))
 
 
 class FileLogObserver:
@@ -251,12 +258,12 @@ class PythonLoggingObserver:
     def start(self) -> None:
         """Begin to observe. Events come to the root logger by way of this observer only."""
         addObserver(self.emit)
-        logger.propagate = False
+        _logger().propagate = False
 
     def stop(self) -> None:
         """Cease to observe."""
         removeObserver(self.emit)
-        logger.propagate = True
+        _logger().propagate = True
 
 
 class StdioOnnaStick:
