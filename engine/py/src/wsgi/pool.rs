@@ -4,7 +4,8 @@
 //! take the lock out of each other's hands. So the loop leaves the calls of a turn here and wakes one thread, which makes
 //! them one after the other while the loop waits for its sockets, and sends the answers itself. Threads that have nothing
 //! to do stay for a while, as part of the pool; one of them keeps watch, and takes part when a call waits behind one that
-//! takes long. When calls use to take long, there is a thread for each at once.
+//! takes long. When calls use to take long, there is a thread for each at once. Without that lock, as many threads make
+//! calls as there are processors.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,19 @@ const LONG: u32 = 500;
 const STAY: Duration = Duration::from_secs(2);
 /// Looks without anything to be seen before the one that watches waits to be told.
 const QUIET: u32 = 50;
+
+/// Threads that can make calls at the same time.
+#[cfg(not(Py_GIL_DISABLED))]
+fn at_once() -> usize {
+    1
+}
+
+/// Threads that can make calls at the same time: one for each processor.
+#[cfg(Py_GIL_DISABLED)]
+fn at_once() -> usize {
+    static PROCESSORS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
 
 /// A call to be made.
 pub struct Job {
@@ -100,7 +114,11 @@ impl Queue {
     pub fn is_short(&self) -> bool {
         let state = self.state.lock();
         let jobs = state.jobs.len();
-        let wanted = if self.is_slow() { jobs } else { jobs.min(1) };
+        let wanted = if self.is_slow() {
+            jobs
+        } else {
+            jobs.min(at_once())
+        };
         state.idle + state.coming < wanted
     }
 
@@ -143,14 +161,14 @@ impl Queue {
         self.call(state);
     }
 
-    /// Call idle threads if there is work for them: one that makes all calls while these are short.
+    /// Call idle threads if there is work for them: as many as can run at once while calls are short.
     fn call(&self, mut state: Locked<'_>) {
         let slow = self.is_slow();
         while state.idle > state.called {
             let wanted = if slow {
                 state.jobs.len() > state.called
             } else {
-                !state.jobs.is_empty() && state.working() == 0
+                state.jobs.len() > state.called && state.working() < at_once()
             };
             if !wanted {
                 return;
