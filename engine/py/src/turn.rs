@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use sennit_net::{Events, Interest, Readiness, Received, Woken};
+use sennit_net::{Eagerness, Events, Interest, Readiness, Received, Woken};
 
 use crate::clock;
 use crate::conn::{Conn, State, Transport};
@@ -36,6 +36,7 @@ const SPARES: usize = BATCH;
 /// What a turn works with.
 pub struct Tools {
     events: Events,
+    eagerness: Eagerness,
     buffer: Box<[u8]>,
     batch: Vec<Arrival>,
     spares: Vec<Vec<u8>>,
@@ -52,6 +53,7 @@ impl Tools {
     pub fn new() -> Self {
         Self {
             events: Events::new(),
+            eagerness: Eagerness::new(),
             buffer: vec![0; RECEIVE].into_boxed_slice(),
             batch: Vec::with_capacity(BATCH),
             spares: Vec::with_capacity(SPARES),
@@ -73,7 +75,7 @@ pub fn run(py: Python<'_>, shared: &Arc<Shared>, timeout: Option<Duration>) -> P
     let Some(mut tools) = shared.tools.lock(py).take() else {
         return Ok(Done::default());
     };
-    let waited = wait(py, shared, &mut tools.events, timeout);
+    let waited = wait(py, shared, &mut tools, timeout);
     let mut done = Done::default();
     if matches!(waited, Ok(Woken::Ready(_))) {
         shared.in_turn.store(true, Ordering::Relaxed);
@@ -93,9 +95,12 @@ pub fn run(py: Python<'_>, shared: &Arc<Shared>, timeout: Option<Duration>) -> P
 fn wait(
     py: Python<'_>,
     shared: &Shared,
-    events: &mut Events,
+    tools: &mut Tools,
     timeout: Option<Duration>,
 ) -> std::io::Result<Woken> {
+    let Tools {
+        events, eagerness, ..
+    } = tools;
     if timeout == Some(Duration::ZERO) {
         return shared.poller.wait(events, timeout);
     }
@@ -115,7 +120,7 @@ fn wait(
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    py.detach(|| shared.poller.wait(events, timeout))
+    py.detach(|| shared.poller.wait_eagerly(events, timeout, eagerness))
 }
 
 fn serve_all(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &mut Done) {

@@ -17,9 +17,12 @@ mod backend;
 ))]
 #[path = "portable.rs"]
 mod backend;
+mod eager;
 
 #[cfg(test)]
 mod tests;
+
+pub use eager::Eagerness;
 
 /// The most events one wait takes: enough to spread its cost thin, few enough to stay fair.
 const MAX_EVENTS: usize = 256;
