@@ -108,7 +108,7 @@ class Headers:
 class Service:
     """What the engine must know of one site: its limits, its request class, its root.
 
-    `site` gives `resource` (read at every request); when `custom_traversal` is true, its
+    `site` gives `resource`, which is read at every request unless `set_root` has told it; when `custom_traversal` is true, its
     `getResourceFor(request)` is called instead. `stock` holds the plain functions
     `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and what that `getChild` gives:
     where a resource has just these, the engine does their work itself.
@@ -137,6 +137,10 @@ class Service:
         """Say which peers are proxies of the site's own (networks, or "unix"; none at all switches it off),
         which headers they set (lower case), and whether their connections begin with a header of the PROXY
         protocol. ValueError for what is none of these.
+        """
+    def set_root(self, root: object | None) -> None:
+        """The resource at the root from now on; the site says so again whenever that changes. None: `resource` is
+        read at every request.
         """
     def set_access_log(self, log: AccessLog | None) -> None: ...
     def set_metrics(self, metrics: Metrics | None) -> None: ...

@@ -25,7 +25,7 @@ pub use addr::PeerAddr;
 pub use connect::Connecting;
 pub use file_span::FileSpan;
 pub use listener::Listener;
-pub use out_queue::{Flushed, OutQueue, COPY_BELOW, FLUSH_LIMIT, SPARE_LIMIT};
+pub use out_queue::{Flushed, OutQueue, Spares, COPY_BELOW, FLUSH_LIMIT, SPARE_LIMIT};
 pub use poller::{Eagerness, Events, Interest, Poller, Readiness, Woken};
 pub use socket::{Received, Sent, Socket};
 pub use wheel::{Tick, Wheel, TICK};

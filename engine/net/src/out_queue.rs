@@ -30,6 +30,9 @@ pub const COPY_BELOW: usize = 4096;
 /// not make a caller's spares grow for good.
 pub const SPARE_LIMIT: usize = 64 * 1024;
 
+/// What a new spare holds: a response without much of a body.
+const FIRST_CAPACITY: usize = 1024;
+
 /// How many pieces one `sendmsg(2)` gathers.
 const MAX_PIECES: usize = 16;
 
@@ -404,6 +407,43 @@ fn send_span(span: &FileSpan, socket: &Socket, limit: usize) -> io::Result<Optio
             FileSent::Unable => None,
         },
     )
+}
+
+/// Memory for the queues of the connections that are being answered, so that idle connections own none and a response needs
+/// no allocation.
+#[derive(Debug)]
+pub struct Spares {
+    kept: Vec<Vec<u8>>,
+    limit: usize,
+}
+
+impl Spares {
+    /// None so far; `limit` of them are kept at a time.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            kept: Vec::with_capacity(limit),
+            limit,
+        }
+    }
+
+    /// Lends one to `queue`, unless that has memory already.
+    #[inline]
+    pub fn lend(&mut self, queue: &mut OutQueue) {
+        if queue.tail.capacity() == 0 {
+            let spare = self.kept.pop();
+            queue.give_spare(spare.unwrap_or_else(|| Vec::with_capacity(FIRST_CAPACITY)));
+        }
+    }
+
+    /// Takes it back, once all is sent.
+    #[inline]
+    pub fn take_back(&mut self, queue: &mut OutQueue) {
+        if self.kept.len() < self.limit {
+            self.kept.extend(queue.take_spare());
+        } else {
+            drop(queue.take_spare());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -135,8 +135,10 @@ fn walk<'py>(
         let segment = match &mut walk {
             Some(walk) => {
                 let children = known.as_ref().and_then(|known| known.children.as_ref());
-                walk.next_segment()
-                    .map(|s| service.segments.get(py, &s, children).into_any())
+                request
+                    .get()
+                    .next_segment(py, walk, |s| service.segments.get(py, s, children))
+                    .map(Bound::into_any)
             }
             None => listed_segment(request)?,
         };
@@ -161,9 +163,10 @@ fn walk<'py>(
         } else {
             let keeps = keeps && known.as_ref().is_some_and(|known| known.keeps_files);
             if let Some((walk, before)) = walk.as_mut().zip(before).filter(|_| keeps) {
-                match look(request, &current, walk.since(before))? {
+                let rest = request.get().path_since(py, walk, before);
+                match look(request, &current, Some(&rest))? {
                     Look::Answer(answer) => {
-                        walk.finish();
+                        while request.get().next_segment(py, walk, |_| ()).is_some() {}
                         request.get().walked(py, walk.depth);
                         return Ok(Found::File(answer));
                     }

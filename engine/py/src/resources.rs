@@ -228,7 +228,7 @@ impl Profiles {
         match found {
             Some((Some((function, keeps_files)), _)) => {
                 let own = own_attributes(object)?;
-                if only_children(&own).is_some() {
+                if own.is_empty() || only_children(&own).is_some() {
                     return Ok(Renderer::Function(function, keeps_files));
                 }
                 if own.contains(intern!(py, "render"))? || own.contains(render_name(py, method))? {

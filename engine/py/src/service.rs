@@ -11,11 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::accesslog::AccessLog;
-use crate::kinds::{class_version, is_bare, is_only_reference, own_attributes};
+use crate::kinds::{class_version, is_bare, is_only_reference};
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::request::Request;
-use crate::resources::{attribute, Profiles, Stock};
+use crate::resources::{Profiles, Stock};
 use crate::segments::Segments;
 use crate::settings::Settings;
 use crate::trust::Trust;
@@ -56,8 +56,8 @@ pub struct Service {
     /// What is known of the resources' classes.
     pub profiles: Profiles,
     settings: RwLock<Arc<Settings>>,
-    /// The state of the site's class in which `resource` is surely the site's own attribute.
-    plain_site: Lock<u32>,
+    /// The resource at the root, if the site tells when it changes.
+    root: Lock<Option<Py<PyAny>>>,
     /// A request object to be used again.
     spare: Lock<Option<Py<Request>>>,
     /// The state of the request class, and whether `defaultContentType` was `text/html` in it.
@@ -72,6 +72,16 @@ pub struct Service {
     /// Requests that have begun, and that have ended; what is between them is at work.
     began: AtomicUsize,
     ended: AtomicUsize,
+}
+
+/// Count one more. With the GIL nobody else counts meanwhile, and an atomic addition takes as long as 20 others.
+fn count(_py: Python<'_>, counter: &AtomicUsize) {
+    if cfg!(Py_GIL_DISABLED) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    } else {
+        let before = counter.load(Ordering::Relaxed);
+        counter.store(before.wrapping_add(1), Ordering::Relaxed);
+    }
 }
 
 fn overrides(class: &Bound<'_, PyType>, name: &str) -> PyResult<bool> {
@@ -101,20 +111,10 @@ impl Service {
 
     /// The resource at the root, as it is now.
     pub fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let site = self.site(py);
-        let name = intern!(py, "resource");
-        let version = class_version(site);
-        if version != 0 && *self.plain_site.lock(py) == version {
-            if let Some(root) = own_attributes(site)?.get_item(name)? {
-                return Ok(root);
-            }
+        if let Some(root) = self.root.lock(py).as_ref() {
+            return Ok(root.bind(py).clone());
         }
-        let root = site.getattr(name)?;
-        // Found for the state that the class was in before: it may have changed since.
-        if version != 0 && attribute(&site.get_type().mro(), name)?.is_none() {
-            *self.plain_site.lock(py) = version;
-        }
-        Ok(root)
+        self.site(py).getattr(intern!(py, "resource"))
     }
 
     /// The limits as they are now.
@@ -213,13 +213,13 @@ impl Service {
     }
 
     /// Count a request in.
-    pub fn request_began(&self) {
-        self.began.fetch_add(1, Ordering::Relaxed);
+    pub fn request_began(&self, py: Python<'_>) {
+        count(py, &self.began);
     }
 
     /// Count a request out.
-    pub fn request_ended(&self) {
-        self.ended.fetch_add(1, Ordering::Relaxed);
+    pub fn request_ended(&self, py: Python<'_>) {
+        count(py, &self.ended);
     }
 
     /// What is to be told of a finished request, as it is now.
@@ -308,7 +308,7 @@ impl Service {
             missing,
             segments: Segments::new(),
             profiles: Profiles::new(),
-            plain_site: Lock::new(0),
+            root: Lock::new(None),
             settings: RwLock::new(Arc::new(Settings::default())),
             spare: Lock::new(None),
             html_by_default: Lock::new((0, false)),
@@ -341,6 +341,11 @@ impl Service {
         Arc::make_mut(&mut self.settings.write()).trust =
             (!peers.is_empty()).then(|| Arc::new(trust));
         Ok(())
+    }
+
+    fn set_root(&self, py: Python<'_>, root: Option<Py<PyAny>>) {
+        let old = std::mem::replace(&mut *self.root.lock(py), root);
+        drop(old);
     }
 
     fn set_access_log(&self, log: Option<Py<AccessLog>>) {
@@ -393,6 +398,7 @@ impl Service {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.site)?;
         visit.call(&self.factory)?;
+        self.root.visit(|root| visit.call(root)).unwrap_or(Ok(()))?;
         if let Some(logging) = self.logging.try_read() {
             visit.call(&logging.hook)?;
             visit.call(&logging.native)?;

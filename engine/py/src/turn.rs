@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use sennit_net::{Eagerness, Events, Interest, Readiness, Received, Woken};
+use sennit_net::{Eagerness, Events, Interest, Readiness, Received, Spares, Woken};
 
 use crate::clock;
 use crate::conn::{Conn, State, Transport};
@@ -39,7 +39,7 @@ pub struct Tools {
     eagerness: Eagerness,
     buffer: Box<[u8]>,
     batch: Vec<Arrival>,
-    spares: Vec<Vec<u8>>,
+    spares: Spares,
 }
 
 /// A ready connection, and what it has received.
@@ -56,7 +56,7 @@ impl Tools {
             eagerness: Eagerness::new(),
             buffer: vec![0; RECEIVE].into_boxed_slice(),
             batch: Vec::with_capacity(BATCH),
-            spares: Vec::with_capacity(SPARES),
+            spares: Spares::new(SPARES),
         }
     }
 }
@@ -205,9 +205,7 @@ fn serve_batch(py: Python<'_>, tools: &mut Tools) {
             _ => None,
         };
         start += bytes.map_or(0, <[u8]>::len);
-        if let Some(spare) = tools.spares.pop() {
-            arrival.conn.lock(py).out.give_spare(spare);
-        }
+        tools.spares.lend(&mut arrival.conn.lock(py).out);
         guarded(py, &arrival.conn, || answer(py, arrival, bytes));
         // Where time has passed, the answers that are there don't wait for more.
         if clock::moment() != began {
@@ -234,14 +232,10 @@ fn answer(py: Python<'_>, arrival: &Arrival, bytes: Option<&[u8]>) {
 }
 
 /// The end of the turn for a part of the batch.
-fn send(py: Python<'_>, batch: &[Arrival], spares: &mut Vec<Vec<u8>>, part: Range<usize>) {
+fn send(py: Python<'_>, batch: &[Arrival], spares: &mut Spares, part: Range<usize>) {
     for Arrival { conn, .. } in batch.get(part).unwrap_or_default() {
         guarded(py, conn, || conn.settle(py));
-        if spares.len() < SPARES {
-            if let Some(spare) = conn.lock(py).out.take_spare() {
-                spares.push(spare);
-            }
-        }
+        spares.take_back(&mut conn.lock(py).out);
     }
 }
 
@@ -276,19 +270,15 @@ fn guarded(py: Python<'_>, conn: &Arc<Conn>, work: impl FnOnce()) {
 /// What a link has received goes out on the client's connection in the same turn.
 fn serve_link(py: Python<'_>, link: &Arc<Link>, event: Readiness, tools: &mut Tools, used: usize) {
     let conn = link.conn(py);
-    if let (Some(conn), Some(spare)) = (&conn, tools.spares.pop()) {
-        conn.lock(py).out.give_spare(spare);
+    if let Some(conn) = &conn {
+        tools.spares.lend(&mut conn.lock(py).out);
     }
     // What is before that, the batch has received.
     let room = tools.buffer.get_mut(used..).unwrap_or_default();
     guarded_link(py, link, || link.serve(py, event, room));
     let Some(conn) = conn else { return };
     guarded(py, &conn, || conn.settle(py));
-    if tools.spares.len() < SPARES {
-        if let Some(spare) = conn.lock(py).out.take_spare() {
-            tools.spares.push(spare);
-        }
-    }
+    tools.spares.take_back(&mut conn.lock(py).out);
 }
 
 /// A panic costs the link it came from and the request that it worked for.

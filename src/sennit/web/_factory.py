@@ -117,6 +117,7 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
                     service.configure(limit.name, limit.check(getattr(self, limit.name)))
             service.set_encoders(self._encoders)
             self._tellTrust(service)
+            self._tellRoot(service)
             # Last: one that could not be made as it was asked for must not serve.
             self.service = service
             self._connectLog()
@@ -166,6 +167,9 @@ class HTTPFactory(Limits, TrustsProxies, ServerFactory):
 
     def _traversesItself(self) -> bool:
         return False
+
+    def _tellRoot(self, service: _engine.Service | None) -> None:
+        """Tell the engine of the root of the tree: there is none."""
 
     def startFactory(self) -> None:
         """Open the access log, if there is to be one."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zope.interface import implementer
 
 from sennit import __version__
-from sennit._engine import Answer
+from sennit._engine import Answer, Service
 from sennit.internet.address import UNIXAddress
 from sennit.internet.defer import Deferred
 from sennit.python.failure import Failure
@@ -246,6 +246,16 @@ class Site(HTTPFactory):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} of {self.resource!r}>"
 
+    @property
+    def resource(self) -> ResourceLike:
+        """The resource at the root; another one serves from the next request on."""
+        return self._resource
+
+    @resource.setter
+    def resource(self, root: ResourceLike) -> None:
+        self._resource = root
+        self._tellRoot(self.service)
+
     # Starting and stopping inside a running loop
 
     # What resources need around the serving, once the site listens.
@@ -380,6 +390,11 @@ class Site(HTTPFactory):
 
     def _traversesItself(self) -> bool:
         return type(self).getResourceFor is not Site.getResourceFor
+
+    def _tellRoot(self, service: Service | None) -> None:
+        # A subclass may have another kind of attribute: then the engine asks for it at every request.
+        if service is not None and type(self).resource is Site.resource:
+            service.set_root(self._resource)
 
 
 def _newSessionId() -> bytes:

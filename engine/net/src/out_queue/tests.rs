@@ -111,6 +111,38 @@ fn lent_spare_comes_back_after_the_flush() {
     assert_eq!(queue.take_spare(), None);
 }
 
+/// Has each queue send something, all before any gives its memory back.
+fn answer_in_a_batch(spares: &mut Spares, queues: &mut [OutQueue], socket: &Socket) {
+    for queue in &mut *queues {
+        spares.lend(queue);
+        queue.tail().extend_from_slice(b"answer");
+    }
+    for queue in &mut *queues {
+        assert_eq!(queue.flush(socket).unwrap(), Flushed::Done);
+        spares.take_back(queue);
+        assert_eq!(queue.tail.capacity(), 0);
+    }
+}
+
+#[test]
+fn spares_are_made_when_first_needed_and_used_again() {
+    let (socket, _peer) = unix_pair();
+    let mut spares = Spares::new(3);
+    let mut queues = [OutQueue::new(), OutQueue::new(), OutQueue::new()];
+    answer_in_a_batch(&mut spares, &mut queues, &socket);
+    let allocations = allocations_of(|| answer_in_a_batch(&mut spares, &mut queues, &socket));
+    assert_eq!(allocations, 0);
+}
+
+#[test]
+fn no_more_spares_are_kept_than_are_allowed() {
+    let (socket, _peer) = unix_pair();
+    let mut spares = Spares::new(2);
+    let mut queues = [OutQueue::new(), OutQueue::new(), OutQueue::new()];
+    answer_in_a_batch(&mut spares, &mut queues, &socket);
+    assert_eq!(spares.kept.len(), 2);
+}
+
 #[test]
 fn unused_spare_comes_back_too() {
     let mut queue = OutQueue::new();

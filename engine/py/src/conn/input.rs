@@ -232,7 +232,7 @@ impl Conn {
         // What follows a CONNECT that was refused may have been meant for the tunnel.
         let close_after = head.method() == b"CONNECT";
         request.get().bind(py, head, Arc::clone(self));
-        service.request_began();
+        service.request_began(py);
         {
             let mut state = self.lock(py);
             let Facts {

@@ -123,7 +123,7 @@ impl Conn {
             if let Some(waiting) = waiting {
                 end_waiting(request, *waiting);
             }
-            self.service.get().request_ended();
+            self.service.get().request_ended(py);
             request.get().tell_loss(request, reason);
         }
     }

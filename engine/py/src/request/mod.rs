@@ -11,6 +11,7 @@ pub use input::{content as content_of, headers as headers_of};
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -259,17 +260,28 @@ impl RequestState {
 
 /// A target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
 pub fn raw_path_of(target: &[u8]) -> &[u8] {
-    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let (place, path) = raw_path_in(target);
+    if place.is_empty() {
+        path
+    } else {
+        target.get(place).unwrap_or_default()
+    }
+}
+
+/// Where the path stands in a target; an empty place and the path itself if it isn't there.
+fn raw_path_in(target: &[u8]) -> (Range<usize>, &'static [u8]) {
+    let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let path = target.get(..end).unwrap_or_default();
     if path.starts_with(b"/") || path == b"*" {
-        return path;
+        return (0..end, b"");
     }
     let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else {
-        return path;
+        return (0..end, b"");
     };
-    let after = path.get(scheme_end + 3..).unwrap_or_default();
-    match after.iter().position(|b| *b == b'/') {
-        Some(slash) => after.get(slash..).unwrap_or(b"/"),
-        None => b"/",
+    let start = scheme_end + 3;
+    match path.iter().skip(start).position(|b| *b == b'/') {
+        Some(slash) => (start + slash..end, b""),
+        None => (0..0, b"/"),
     }
 }
 
@@ -428,7 +440,7 @@ impl Request {
         };
         drop(body);
         if let Some(conn) = conn {
-            conn.service.get().request_ended();
+            conn.service.get().request_ended(py);
         }
     }
 
@@ -454,7 +466,7 @@ impl Request {
         let py = object.py();
         drop(sink);
         let service = conn.service.get();
-        service.request_ended();
+        service.request_ended(py);
         if service.logs() {
             crate::accesslog::log(object, conn);
         }
@@ -565,17 +577,39 @@ impl Request {
         if state.postpath.is_some() {
             return None;
         }
-        let path = state.raw_path().strip_prefix(b"/")?;
+        let target = state.head.as_ref().map_or(&b"/"[..], Head::target);
+        let (place, _) = raw_path_in(target);
+        // An absolute-form target without a path has that of the root.
+        let has_segments = place.is_empty() || target.get(place.start) == Some(&b'/');
         let mut walk = Walk {
-            path: SmallVec::from_slice(path),
-            at: 0,
+            at: place.start + 1,
+            end: place.end,
             depth: 0,
-            over: false,
+            over: !has_segments,
         };
         for _ in 0..state.depth {
-            walk.next_raw();
+            walk.next_raw(target);
         }
         Some(walk)
+    }
+
+    /// Take the next segment of the path, decoded, and give it to `use_it` under the lock.
+    pub fn next_segment<R>(
+        &self,
+        py: Python<'_>,
+        walk: &mut Walk,
+        use_it: impl FnOnce(&[u8]) -> R,
+    ) -> Option<R> {
+        let state = self.lock(py);
+        let raw = walk.next_raw(state.head.as_ref()?.target())?;
+        Some(use_it(&crate::text::percent_decoded(raw)))
+    }
+
+    /// The path from a place of a walk on, still quoted, without the slash before it.
+    pub fn path_since(&self, py: Python<'_>, walk: &Walk, mark: usize) -> SmallVec<[u8; 128]> {
+        let state = self.lock(py);
+        let target = state.head.as_ref().map_or(&b"/"[..], Head::target);
+        SmallVec::from_slice(target.get(mark..walk.end).unwrap_or_default())
     }
 
     /// What it asks of a file, as it came.
@@ -697,21 +731,22 @@ impl Request {
     }
 }
 
-/// A walk along the segments of a path, on a copy of its bytes.
+/// A walk along the segments of a request's path: how far it has come.
 pub struct Walk {
-    path: SmallVec<[u8; 128]>,
+    /// Where in the target the next segment begins, and the path ends.
     at: usize,
+    end: usize,
     /// Segments taken so far.
     pub depth: usize,
     over: bool,
 }
 
 impl Walk {
-    fn next_raw(&mut self) -> Option<&[u8]> {
+    fn next_raw<'a>(&mut self, target: &'a [u8]) -> Option<&'a [u8]> {
         if self.over {
             return None;
         }
-        let rest = self.path.get(self.at..).unwrap_or_default();
+        let rest = target.get(self.at..self.end).unwrap_or_default();
         let segment = match memchr::memchr(b'/', rest) {
             Some(slash) => {
                 self.at += slash + 1;
@@ -726,28 +761,13 @@ impl Walk {
         Some(segment)
     }
 
-    /// The place in the path.
+    /// The place in the target.
     pub fn mark(&self) -> usize {
         self.at
-    }
-
-    /// The path from a place on, still quoted, without the slash before it.
-    pub fn since(&self, mark: usize) -> Option<&[u8]> {
-        self.path.get(mark..)
-    }
-
-    /// Walk to the end.
-    pub fn finish(&mut self) {
-        while self.next_raw().is_some() {}
     }
 
     /// Whether a segment is left.
     pub fn is_over(&self) -> bool {
         self.over
-    }
-
-    /// The next segment, decoded.
-    pub fn next_segment(&mut self) -> Option<Cow<'_, [u8]>> {
-        self.next_raw().map(crate::text::percent_decoded)
     }
 }
