@@ -61,7 +61,7 @@ pub unsafe fn version_of(class: *mut ffi::PyTypeObject) -> u32 {
 }
 
 /// Whether nobody but the holder of `reference` can get at its object again: no other reference, strong or weak.
-pub fn is_only_reference<T>(_py: Python<'_>, reference: &Py<T>) -> bool {
+pub fn is_only_reference<T>(reference: &Bound<'_, T>) -> bool {
     if cfg!(Py_GIL_DISABLED) {
         // Other threads may be counting at this moment.
         return false;

@@ -168,12 +168,13 @@ impl Service {
 
     /// Take a request object back that nobody else knows any more: making one anew and letting it go costs as much as
     /// reading its head. One with attributes of its own, or with weak references to it, is let go.
-    pub fn take_back(&self, py: Python<'_>, request: Py<Request>) {
-        if !self.plain_factory || !is_only_reference(py, &request) || !is_bare(request.bind(py)) {
+    pub fn take_back(&self, request: Bound<'_, Request>) {
+        let py = request.py();
+        if !self.plain_factory || !is_only_reference(&request) || !is_bare(&request) {
             return;
         }
         if request.get().forget(py) {
-            let old = self.spare.lock(py).replace(request);
+            let old = self.spare.lock(py).replace(request.unbind());
             drop(old);
         }
     }

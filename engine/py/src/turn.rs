@@ -233,8 +233,9 @@ fn answer(py: Python<'_>, arrival: &Arrival, bytes: Option<&[u8]>) {
 
 /// The end of the turn for a part of the batch.
 fn send(py: Python<'_>, batch: &[Arrival], spares: &mut Spares, part: Range<usize>) {
+    let now = clock::ticks();
     for Arrival { conn, .. } in batch.get(part).unwrap_or_default() {
-        guarded(py, conn, || conn.settle(py));
+        guarded(py, conn, || conn.settle_at(py, now));
         spares.take_back(&mut conn.lock(py).out);
     }
 }

@@ -73,7 +73,9 @@ class Resource:
         """
         name = _segment(path)
         self.children[name] = child
-        child.server = self.server  # type: ignore[attr-defined]
+        # Most have none, and an object without it is quicker to look at.
+        if getattr(child, "server", self) is not self.server:
+            child.server = self.server  # type: ignore[attr-defined]
 
     def getChild(self, path: bytes, request: "Request") -> ResourceLike | Awaitable[ResourceLike]:
         """Make or find the child for a segment (bytes, unquoted) that has no static child. Default: a 404

@@ -39,6 +39,18 @@ enum Next {
     Broken(std::io::Error),
 }
 
+/// What has become of a new request.
+enum Begun<'py> {
+    /// It has no body: its program is to be called now.
+    Whole(Bound<'py, Request>),
+    /// Its program is to be called as soon as what is here of its body is at hand.
+    Streams(Bound<'py, Request>),
+    /// Its body is collected first.
+    Collects,
+    /// There is none.
+    Not,
+}
+
 impl State {
     /// Take from `input` from `used` on until something must be done outside of the lock.
     fn next(&mut self, py: Python<'_>, input: &[u8], used: &mut usize) -> Next {
@@ -178,7 +190,18 @@ impl Conn {
                 },
                 Next::Head(head) => {
                     served += 1;
-                    waiting = self.begin(py, head);
+                    waiting = match self.begin(py, head) {
+                        Begun::Whole(request) => {
+                            dispatch::process(self, &request);
+                            self.service.get().take_back(request);
+                            if used == input.len() {
+                                return used;
+                            }
+                            None
+                        }
+                        Begun::Streams(request) => Some(request.unbind()),
+                        Begun::Collects | Begun::Not => None,
+                    };
                 }
                 Next::News => self.tell_reader(py),
                 Next::WriteTo(file, piece) => {
@@ -209,8 +232,8 @@ impl Conn {
         }
     }
 
-    /// Begin a request. Gives it back if its program is to be called as soon as what is here of its body is at hand.
-    fn begin(self: &Arc<Self>, py: Python<'_>, head: Head) -> Option<Py<Request>> {
+    /// Begin a request.
+    fn begin<'py>(self: &Arc<Self>, py: Python<'py>, head: Head) -> Begun<'py> {
         let service = self.service.get();
         let channel = || crate::connection::Connection::wrap(py, Arc::clone(self));
         let request = match service.make_request(py, channel) {
@@ -218,7 +241,7 @@ impl Conn {
             Err(error) => {
                 errors::log(py, "a request object could not be made", error);
                 self.refuse(py, 500, "Internal Server Error");
-                return None;
+                return Begun::Not;
             }
         };
         let framing = head.framing();
@@ -233,6 +256,7 @@ impl Conn {
         let close_after = head.method() == b"CONNECT";
         request.get().bind(py, head, Arc::clone(self));
         service.request_began(py);
+        let whole = framing == Framing::None;
         {
             let mut state = self.lock(py);
             let Facts {
@@ -247,6 +271,9 @@ impl Conn {
                 ended,
                 owes_continue,
                 close_after,
+                // Without a body it goes to the program at once.
+                dispatched: whole,
+                body_complete: whole && state.receiver.end_bodiless(),
                 ..Facts::default()
             };
             state.responder = Some(Responder::new(facts));
@@ -255,8 +282,13 @@ impl Conn {
             // However short the request, the time between requests begins anew after it.
             state.phase = Phase::Program;
         }
-        let streams = framing != Framing::None && self.prepare_body(py, &request, framing);
-        streams.then(|| request.unbind())
+        if whole {
+            Begun::Whole(request)
+        } else if self.prepare_body(py, &request, framing) {
+            Begun::Streams(request)
+        } else {
+            Begun::Collects
+        }
     }
 
     /// Decide where the body goes, before any of it is read (RFC 9110 section 15.5.14). Gives whether the program is to
@@ -366,7 +398,7 @@ impl Conn {
             request.get().set_body(py, body);
         }
         self.dispatch(py, request.bind(py));
-        self.service.get().take_back(py, request);
+        self.service.get().take_back(request.into_bound(py));
     }
 
     fn dispatch(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {

@@ -18,6 +18,7 @@ use crate::coding;
 use crate::file_body::Part;
 use crate::headers::HeaderMap;
 use crate::request::{Request, RequestState};
+use crate::settings::Ticks;
 use crate::upstream::Link;
 
 /// Bodies from this size on are sent from where they are.
@@ -547,6 +548,11 @@ impl Conn {
     /// The end of a turn for this connection: input that can go on goes on, output goes out, deadlines are set, and a
     /// connection that has ended is closed.
     pub fn settle(self: &Arc<Self>, py: Python<'_>) {
+        self.settle_at(py, clock::ticks());
+    }
+
+    /// As `settle`, for who knows the time.
+    pub fn settle_at(self: &Arc<Self>, py: Python<'_>, now: Ticks) {
         self.go_on_with_input(py);
         let mut state = self.lock(py);
         if state.facts.busy {
@@ -581,7 +587,7 @@ impl Conn {
             return self.end_politely(py);
         }
         let goes_on = state.facts.backlog && !state.is_clogged();
-        let deadline = state.rearm(clock::ticks());
+        let deadline = state.rearm(now);
         self.tell_interest(&mut state);
         drop(state);
         if let Some(at) = deadline {

@@ -491,8 +491,9 @@ impl Request {
         };
         drop(body);
         // What is only in memory and nobody else has needs no closing.
-        if let Some(content) = content.filter(|c| !(in_memory && is_only_reference(py, c))) {
-            if let Ok(close) = content.bind(py).getattr(intern!(py, "close")) {
+        let content = content.map(|content| content.into_bound(py));
+        if let Some(content) = content.filter(|c| !(in_memory && is_only_reference(c))) {
+            if let Ok(close) = content.getattr(intern!(py, "close")) {
                 errors::call(py, "closing a request's content", &close);
             }
         }

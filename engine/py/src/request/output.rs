@@ -175,12 +175,11 @@ pub(super) fn default_type(request: &Bound<'_, Request>) -> PyResult<DefaultType
             .cast::<PyBytes>()
             .is_ok_and(|bytes| bytes.as_bytes() == b"text/html")
     };
-    let service = request
-        .get()
-        .lock(py)
-        .conn
-        .as_ref()
-        .map(|conn| conn.service.clone_ref(py));
+    let service = {
+        let state = request.get().lock(py);
+        let conn = state.conn.as_ref();
+        conn.map(|conn| conn.service.bind(py).clone())
+    };
     if let Some(service) = service.filter(|s| s.get().plain_factory) {
         let stock = has_no_attributes(request.as_any())
             && service
@@ -399,7 +398,8 @@ pub fn conclude(request: &Bound<'_, Request>, conn: &Arc<Conn>, outcome: Outcome
         }
         request.get().ended(request, conn, ended.sink);
         drop(ended.waiting);
-        drop(ended.request);
+        // One that is bound is let go without a look at whether that is allowed here.
+        drop(ended.request.into_bound(py));
     }
 }
 

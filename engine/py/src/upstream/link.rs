@@ -456,7 +456,7 @@ impl Link {
         }
         let Exchange { conn, request, .. } = exchange;
         conn.end_passing(py, request.bind(py), trailers);
-        conn.service.get().take_back(py, request);
+        conn.service.get().take_back(request.into_bound(py));
     }
 
     /// The client has taken enough of the answer for more to be read.

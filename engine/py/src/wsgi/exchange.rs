@@ -148,7 +148,7 @@ impl StartResponse {
     pub fn renew(py: Python<'_>, own: &Py<Self>) -> bool {
         let start = own.get();
         start.exchange.end(py);
-        is_only_reference(py, own) && is_only_reference(py, &start.write)
+        is_only_reference(own.bind(py)) && is_only_reference(start.write.bind(py))
     }
 }
 

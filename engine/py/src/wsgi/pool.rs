@@ -369,7 +369,7 @@ impl Session {
         let request = job.request.bind(py);
         let conn = request.get().last_conn(py);
         if let Some(conn) = conn {
-            conn.service.get().take_back(py, job.request);
+            conn.service.get().take_back(job.request.into_bound(py));
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum Step {
     Head(Head),
     /// Body bytes: where they are in the input that was given. Never empty.
     Data(Range<usize>),
-    /// The request is complete; follows the head at once where there is no body.
+    /// The request is complete; follows the head at once where there is no body, unless [`Receiver::end_bodiless`] does.
     End,
 }
 
@@ -159,6 +159,15 @@ impl Receiver {
     /// the next [`Receiver::advance`], before the bytes arrive.
     pub fn set_body_limit(&mut self, limit: Option<u64>) {
         self.body_limit = limit.unwrap_or(u64::MAX);
+    }
+
+    /// Goes to the end of a request that has no body, without the [`Step::End`] that tells of it. Gives whether it is one.
+    pub fn end_bodiless(&mut self) -> bool {
+        let bodiless = matches!(self.phase, Phase::Fixed { length: 0, .. });
+        if bodiless {
+            self.phase = Phase::Complete;
+        }
+        bodiless
     }
 
     /// How many body bytes are known to be still to come: `None` while a chunked body arrives, 0 outside of bodies.
