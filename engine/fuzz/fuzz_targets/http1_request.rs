@@ -64,6 +64,24 @@ fn describe(head: &Head) -> String {
     )
 }
 
+/// What our parser takes, `httparse` takes and reads alike.
+fn compare(input: &[u8], head: &Head, limits: &Limits) {
+    let mut slots = vec![httparse::EMPTY_HEADER; limits.header_count];
+    let mut request = httparse::Request::new(&mut slots);
+    let parsed = request.parse(input);
+    assert!(parsed.is_ok_and(|status| status.is_complete()));
+    assert_eq!(request.method.map(str::as_bytes), Some(head.method()));
+    assert_eq!(request.path.map(str::as_bytes), Some(head.target()));
+    assert_eq!(
+        request.version == Some(1),
+        head.version() == Version::Http11
+    );
+    assert_eq!(request.headers.len(), head.fields().len());
+    for (theirs, (name, value)) in request.headers.iter().zip(head.fields()) {
+        assert_eq!((theirs.name.as_bytes(), theirs.value), (name, value));
+    }
+}
+
 /// What a receiver makes of `pieces`; pieces of data that follow each other are put together.
 fn replay<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
@@ -87,6 +105,7 @@ fn replay<'a>(
                 }
                 Step::Head(head) => {
                     assert!(receiver.in_body());
+                    compare(&waiting, &head, limits);
                     receiver.set_body_limit(Some(body_limit));
                     events.push(Event::Head(describe(&head)));
                 }

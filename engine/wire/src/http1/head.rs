@@ -1,14 +1,15 @@
 //! A request head: how it is parsed in one go, and what it answers about itself.
 
 use std::fmt;
-use std::mem::MaybeUninit;
 
-use super::line::check_target;
-use crate::grammar::{decimal, is_authority, is_token, list_members};
+use super::fields::{cut_line, span, FieldSpan, Line};
+use super::line::{check_target_form, is_target_byte};
+use crate::grammar::{decimal, is_authority, is_tchar, is_token, list_members};
 use crate::{Limits, Violation};
 
-/// Heads with up to this many fields are tokenized on the stack; only larger limits and heads need the heap for it.
-const INLINE_FIELDS: usize = 128;
+/// A head with up to this many fields and bytes needs one allocation.
+const USUAL_FIELDS: usize = 16;
+const USUAL_LENGTH: usize = 2048;
 
 /// ` HTTP/1.1`: what stands between the target and the end of the request line.
 const VERSION_BYTES: usize = 9;
@@ -33,47 +34,12 @@ pub enum Framing {
     Chunked,
 }
 
-/// Where a field stands in the head's bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FieldSpan {
-    pub(super) name_start: u32,
-    pub(super) name_len: u32,
-    pub(super) value_start: u32,
-    pub(super) value_len: u32,
-}
-
-impl FieldSpan {
-    /// Bytes of a span as it is kept behind a head's bytes.
-    pub(super) const PACKED: usize = 16;
-
-    /// One number of all four, so that packing is a single store.
-    #[inline]
-    pub(super) fn pack(self) -> [u8; Self::PACKED] {
-        let names = u64::from(self.name_start) | u64::from(self.name_len) << 32;
-        let values = u64::from(self.value_start) | u64::from(self.value_len) << 32;
-        (u128::from(names) | u128::from(values) << 64).to_ne_bytes()
-    }
-
-    #[inline]
-    pub(super) fn unpack(packed: &[u8]) -> Self {
-        let number = packed
-            .first_chunk()
-            .map_or(0, |bytes| u128::from_ne_bytes(*bytes));
-        FieldSpan {
-            name_start: number as u32,
-            name_len: (number >> 32) as u32,
-            value_start: (number >> 64) as u32,
-            value_len: (number >> 96) as u32,
-        }
-    }
-}
-
 /// A request head that obeys RFC 9112: a copy of its bytes, and where things stand in them.
 #[derive(Clone)]
 pub struct Head {
-    /// The bytes of the head, and behind them, to need one allocation and not two, a packed [`FieldSpan`] per field.
+    /// A packed [`FieldSpan`] per field, and behind them, to need one allocation and not two, the bytes of the head.
     store: Vec<u8>,
-    length: u32,
+    start: u32,
     method_len: u32,
     target_end: u32,
     version: Version,
@@ -87,23 +53,21 @@ impl Head {
     /// The method as sent; methods are case-sensitive.
     #[must_use]
     pub fn method(&self) -> &[u8] {
-        span(&self.store, 0, self.method_len)
+        span(self.bytes(), 0, self.method_len)
     }
 
     /// The request target as sent: bytes 0x21 to 0x7e without `#`, in one of the forms of RFC 9112 section 3.2.
     #[must_use]
     pub fn target(&self) -> &[u8] {
         let start = self.method_len + 1;
-        span(&self.store, start, self.target_end - start)
+        span(self.bytes(), start, self.target_end - start)
     }
 
     /// The bytes behind the request line: all field lines and the empty one.
     #[must_use]
     pub fn field_lines(&self) -> &[u8] {
         let start = self.target_end as usize + VERSION_BYTES + 2;
-        self.store
-            .get(start..self.length as usize)
-            .unwrap_or_default()
+        self.bytes().get(start..).unwrap_or_default()
     }
 
     /// The version in the request line.
@@ -143,10 +107,11 @@ impl Head {
     pub fn fields(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator + Clone {
-        let packed = self.store.get(self.length as usize..).unwrap_or_default();
+        let packed = self.store.get(..self.start as usize).unwrap_or_default();
+        let head = self.bytes();
         packed
             .chunks_exact(FieldSpan::PACKED)
-            .map(|packed| self.field_at(FieldSpan::unpack(packed)))
+            .map(|packed| FieldSpan::unpack(packed).of(head))
     }
 
     /// The value of the last field with that name, which has to be given in lower case.
@@ -165,17 +130,14 @@ impl Head {
         self.upgrade_requested
     }
 
-    fn field_at(&self, field: FieldSpan) -> (&[u8], &[u8]) {
-        (
-            span(&self.store, field.name_start, field.name_len),
-            span(&self.store, field.value_start, field.value_len),
-        )
+    fn bytes(&self) -> &[u8] {
+        self.store.get(self.start as usize..).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Head {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = span(&self.store, 0, self.length).escape_ascii();
+        let bytes = self.bytes().escape_ascii();
         write!(
             formatter,
             "Head({:?}, {:?})",
@@ -185,158 +147,106 @@ impl fmt::Debug for Head {
     }
 }
 
-#[inline]
-pub(super) fn span(bytes: &[u8], start: u32, len: u32) -> &[u8] {
-    let start = start as usize;
-    bytes.get(start..start + len as usize).unwrap_or_default()
-}
-
-/// Parses the head that `input` begins with. Gives it and its length, or nothing when it is not complete.
+/// Parses the head that `input` begins with. Gives it and its length, or nothing when it isn't all there, or its lines are
+/// not as they should be.
 ///
 /// A violation found here is final only where a [`HeadScan`](super::scan::HeadScan) found nothing wrong with the
 /// lines of this head: the scan knows which of several offences comes first.
 pub(crate) fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Violation> {
     #[cfg(test)]
     super::tests::work::add(input.len());
-    with_slots(input, limits, |slots| tokenize(input, slots, limits))
-}
-
-/// Gives `tokenize` as many slots as the head that `input` begins with may have fields.
-#[inline]
-pub(super) fn with_slots<'b, R>(
-    input: &'b [u8],
-    limits: &Limits,
-    tokenize: impl FnOnce(&mut [MaybeUninit<httparse::Header<'b>>]) -> R,
-) -> R {
-    let count = limits.header_count;
-    if count <= INLINE_FIELDS {
-        let mut slots = [const { MaybeUninit::uninit() }; INLINE_FIELDS];
-        tokenize(slots.get_mut(..count).unwrap_or_default())
-    } else {
-        // Each field line takes at least four bytes, so a large limit needn't mean a large allocation.
-        let mut slots = Vec::new();
-        slots.resize_with(count.min(input.len() / 4), MaybeUninit::uninit);
-        tokenize(&mut slots)
-    }
-}
-
-fn tokenize<'b>(
-    input: &'b [u8],
-    slots: &mut [MaybeUninit<httparse::Header<'b>>],
-    limits: &Limits,
-) -> Result<Option<(Head, usize)>, Violation> {
-    let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(input, slots) {
-        Ok(httparse::Status::Complete(length)) => {
-            build(input, length, &request, limits).map(|head| Some((head, length)))
-        }
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => Err(Violation::TooManyHeaders),
-        Err(httparse::Error::HeaderName) => Err(Violation::FieldNameMalformed),
-        Err(httparse::Error::HeaderValue) => Err(Violation::FieldValueMalformed),
-        Err(_) => Err(Violation::RequestLineMalformed),
-    }
-}
-
-/// Makes the head of what `httparse` found in the first `length` bytes of `input`, adding what it doesn't look at:
-/// line ends, limits, and what the fields mean for framing.
-fn build(
-    input: &[u8],
-    length: usize,
-    request: &httparse::Request<'_, '_>,
-    limits: &Limits,
-) -> Result<Head, Violation> {
-    let bytes = input.get(..length).unwrap_or(input);
-    let method = request.method.unwrap_or_default().as_bytes();
-    let target = request.path.unwrap_or_default().as_bytes();
-    let target_end = method.len() + 1 + target.len();
-    let line_end = target_end + VERSION_BYTES;
     // Positions are kept in 32 bits.
-    if line_end > limits.request_line || line_end > u32::MAX as usize {
+    let within = input.get(..u32::MAX as usize).unwrap_or(input);
+    let Some(line) = RequestLine::cut(within) else {
+        return Ok(None);
+    };
+    if line.end() > limits.request_line {
         return Err(Violation::RequestLineTooLong);
     }
-    if length > u32::MAX as usize {
-        return Err(Violation::HeadersTooLarge);
+    let method = within.get(..line.method_len).unwrap_or_default();
+    let target = within.get(line.method_len + 1..line.target_end);
+    check_target_form(method, target.unwrap_or_default())?;
+    read_fields(within, &line, limits)
+}
+
+/// A request line (RFC 9112 section 3), cut.
+struct RequestLine {
+    method_len: usize,
+    target_end: usize,
+    version: Version,
+}
+
+impl RequestLine {
+    /// Cuts the line that `input` begins with. `None` if it isn't all there, or not as it should be.
+    #[inline]
+    fn cut(input: &[u8]) -> Option<Self> {
+        let method_len = input.iter().position(|&byte| !is_tchar(byte))?;
+        let [b' ', rest @ ..] = input.get(method_len..)? else {
+            return None;
+        };
+        let target_len = rest.iter().position(|&byte| !is_target_byte(byte))?;
+        let version = match rest.get(target_len..)?.first_chunk()? {
+            b" HTTP/1.1\r\n" => Version::Http11,
+            b" HTTP/1.0\r\n" => Version::Http10,
+            _ => return None,
+        };
+        (method_len > 0 && target_len > 0).then_some(RequestLine {
+            method_len,
+            target_end: method_len + 1 + target_len,
+            version,
+        })
     }
-    // `httparse` takes a lone LF as line end; RFC 9112 section 2.2 allows that, but see `scan`.
-    if bytes.get(line_end) != Some(&b'\r') || bytes.get(length - 2) != Some(&b'\r') {
-        return Err(Violation::BareLineFeed);
+
+    /// Where its content ends.
+    fn end(&self) -> usize {
+        self.target_end + VERSION_BYTES
     }
-    check_target(method, target)?;
-    let mut store = Vec::with_capacity(length + request.headers.len() * FieldSpan::PACKED);
-    store.extend_from_slice(bytes);
-    let (facts, fields_end) = read_fields(bytes, request.headers, &mut store)?;
-    if fields_end.saturating_sub(line_end + 2) > limits.header_bytes {
-        return Err(Violation::HeadersTooLarge);
-    }
-    let version = if request.version == Some(0) {
-        Version::Http10
-    } else {
-        Version::Http11
+}
+
+/// Makes the head of its request line and of the fields that follow it in `input`.
+fn read_fields(
+    input: &[u8],
+    line: &RequestLine,
+    limits: &Limits,
+) -> Result<Option<(Head, usize)>, Violation> {
+    let fields_start = line.end() + 2;
+    let room = USUAL_FIELDS * FieldSpan::PACKED + input.len().min(USUAL_LENGTH);
+    let mut store = Vec::with_capacity(room);
+    let mut facts = Facts::default();
+    let (mut at, mut fields_end) = (fields_start, fields_start);
+    let length = loop {
+        match cut_line(input, at) {
+            Some(Line::Field { span, end, next }) => {
+                if store.len() / FieldSpan::PACKED >= limits.header_count {
+                    return Err(Violation::TooManyHeaders);
+                }
+                let (name, value) = span.of(input);
+                facts.note(name, value)?;
+                store.extend_from_slice(&span.pack());
+                (at, fields_end) = (next, end);
+            }
+            Some(Line::Empty { end }) => break end,
+            None => return Ok(None),
+        }
     };
-    Ok(Head {
+    if fields_end - fields_start > limits.header_bytes {
+        return Err(Violation::HeadersTooLarge);
+    }
+    let start = store.len() as u32;
+    store.extend_from_slice(input.get(..length).unwrap_or(input));
+    let version = line.version;
+    let head = Head {
         framing: facts.framing(version)?,
         keep_alive: !facts.close && (version == Version::Http11 || facts.keep_alive),
         expects_continue: version == Version::Http11 && facts.expects_continue,
         upgrade_requested: version == Version::Http11 && facts.lists_upgrade && facts.has_upgrade,
         store,
-        length: length as u32,
-        method_len: method.len() as u32,
-        target_end: target_end as u32,
+        start,
+        method_len: line.method_len as u32,
+        target_end: line.target_end as u32,
         version,
-    })
-}
-
-/// Notes what the fields of the head `bytes` say and appends their packed spans to `store`. Gives the facts, and where
-/// the last field line ends, its CRLF not counted.
-#[inline]
-fn read_fields(
-    bytes: &[u8],
-    headers: &[httparse::Header<'_>],
-    store: &mut Vec<u8>,
-) -> Result<(Facts, usize), Violation> {
-    let mut facts = Facts::default();
-    let mut end = 0;
-    for header in headers {
-        end = keep_field(bytes, header, store).ok_or(Violation::BareLineFeed)?;
-        facts.note(header.name.as_bytes(), header.value)?;
-    }
-    Ok((facts, end))
-}
-
-/// Appends the packed span of a field of the head `bytes` to `store`. Gives where its line ends; nothing if it doesn't end
-/// in CRLF.
-#[inline]
-pub(super) fn keep_field(
-    bytes: &[u8],
-    header: &httparse::Header<'_>,
-    store: &mut Vec<u8>,
-) -> Option<usize> {
-    let (name, value) = (header.name.as_bytes(), header.value);
-    let field = FieldSpan {
-        name_start: position_in(bytes, name),
-        name_len: name.len() as u32,
-        value_start: position_in(bytes, value),
-        value_len: value.len() as u32,
     };
-    let end = end_of_line_content(bytes, field.value_start as usize + value.len());
-    store.extend_from_slice(&field.pack());
-    (bytes.get(end) == Some(&b'\r')).then_some(end)
-}
-
-/// Where `part`, a slice out of `whole`, begins in it.
-#[inline]
-pub(super) fn position_in(whole: &[u8], part: &[u8]) -> u32 {
-    (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize) as u32
-}
-
-/// Skips the white space that was trimmed off a value's end.
-#[inline]
-pub(super) fn end_of_line_content(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t') = bytes.get(at) {
-        at += 1;
-    }
-    at
+    Ok(Some((head, length)))
 }
 
 /// What the fields say about the connection and the body, gathered in one pass.

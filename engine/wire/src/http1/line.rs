@@ -5,7 +5,7 @@ use memchr::memchr;
 use crate::grammar::{is_authority, is_tchar};
 use crate::Violation;
 
-/// Checks a whole request line, given without its CRLF. Parsing proper is `httparse`'s; this says what is wrong, in an
+/// Checks a whole request line, given without its CRLF. Parsing proper is `head`'s; this says what is wrong, in an
 /// order that doesn't depend on how the line arrived.
 pub(crate) fn check_request_line(line: &[u8]) -> Result<(), Violation> {
     let (method, rest) = split_at_space(line);
@@ -45,21 +45,14 @@ fn check_version(version: &[u8]) -> Result<(), Violation> {
     }
 }
 
-/// Checks the target a parsed request line has against what it may hold and which form its method takes.
-#[inline]
-pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Violation> {
-    check_target_bytes(target)?;
-    check_target_form(method, target)
-}
-
 /// Visible ASCII only, and no fragment: a client keeps that for itself (RFC 9110 section 7.1).
 #[inline]
+pub(crate) fn is_target_byte(byte: u8) -> bool {
+    byte > b' ' && byte < 0x7f && byte != b'#'
+}
+
 fn check_target_bytes(target: &[u8]) -> Result<(), Violation> {
-    // Without an early exit the loop runs on whole vectors.
-    let fine = target.iter().fold(true, |fine, &byte| {
-        fine & (byte > b' ') & (byte < 0x7f) & (byte != b'#')
-    });
-    if fine {
+    if target.iter().all(|&byte| is_target_byte(byte)) {
         Ok(())
     } else {
         Err(Violation::TargetMalformed)
@@ -68,7 +61,7 @@ fn check_target_bytes(target: &[u8]) -> Result<(), Violation> {
 
 /// The four forms of RFC 9112 section 3.2.
 #[inline]
-fn check_target_form(method: &[u8], target: &[u8]) -> Result<(), Violation> {
+pub(crate) fn check_target_form(method: &[u8], target: &[u8]) -> Result<(), Violation> {
     let fits = match target {
         _ if method == b"CONNECT" => is_connect_authority(target),
         [b'/', ..] => true,

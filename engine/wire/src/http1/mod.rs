@@ -3,6 +3,7 @@
 
 mod body;
 pub mod client;
+mod fields;
 mod head;
 mod line;
 mod request;

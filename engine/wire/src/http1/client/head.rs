@@ -3,10 +3,14 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use super::super::head::{keep_field, position_in, span, with_slots, FieldSpan, Version};
+use super::super::fields::{span, FieldSpan};
+use super::super::head::Version;
 use super::hops::Hops;
 use crate::grammar::{decimal, is_token, list_members};
 use crate::{Limits, Violation};
+
+/// Heads with up to this many fields are tokenized on the stack; only larger limits and heads need the heap for it.
+const INLINE_FIELDS: usize = 128;
 
 /// How a response's end is told (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +88,9 @@ impl ResponseHead {
     /// ends.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let packed = self.store.get(self.length as usize..).unwrap_or_default();
-        packed.chunks_exact(FieldSpan::PACKED).map(|packed| {
-            let field = FieldSpan::unpack(packed);
-            (
-                span(&self.store, field.name_start, field.name_len),
-                span(&self.store, field.value_start, field.value_len),
-            )
-        })
+        packed
+            .chunks_exact(FieldSpan::PACKED)
+            .map(|packed| FieldSpan::unpack(packed).of(&self.store))
     }
 
     /// The value of the first field with that name, which has to be given in lower case.
@@ -132,6 +132,25 @@ pub(super) fn parse(
     limits: &Limits,
 ) -> Result<ResponseHead, Violation> {
     with_slots(input, limits, |slots| tokenize(input, slots, head_request))
+}
+
+/// Gives `tokenize` as many slots as the head that `input` begins with may have fields.
+#[inline]
+fn with_slots<'b, R>(
+    input: &'b [u8],
+    limits: &Limits,
+    tokenize: impl FnOnce(&mut [MaybeUninit<httparse::Header<'b>>]) -> R,
+) -> R {
+    let count = limits.header_count;
+    if count <= INLINE_FIELDS {
+        let mut slots = [const { MaybeUninit::uninit() }; INLINE_FIELDS];
+        tokenize(slots.get_mut(..count).unwrap_or_default())
+    } else {
+        // Each field line takes at least four bytes, so a large limit needn't mean a large allocation.
+        let mut slots = Vec::new();
+        slots.resize_with(count.min(input.len() / 4), MaybeUninit::uninit);
+        tokenize(&mut slots)
+    }
 }
 
 fn tokenize<'b>(
@@ -197,6 +216,37 @@ fn build(
         version,
         facts,
     })
+}
+
+/// Appends the packed span of a field of the head `bytes` to `store`. Gives where its line ends; nothing if it doesn't end
+/// in CRLF.
+#[inline]
+fn keep_field(bytes: &[u8], header: &httparse::Header<'_>, store: &mut Vec<u8>) -> Option<usize> {
+    let (name, value) = (header.name.as_bytes(), header.value);
+    let field = FieldSpan {
+        name_start: position_in(bytes, name),
+        name_len: name.len() as u32,
+        value_start: position_in(bytes, value),
+        value_len: value.len() as u32,
+    };
+    let end = end_of_line_content(bytes, field.value_start as usize + value.len());
+    store.extend_from_slice(&field.pack());
+    (bytes.get(end) == Some(&b'\r')).then_some(end)
+}
+
+/// Where `part`, a slice out of `whole`, begins in it.
+#[inline]
+fn position_in(whole: &[u8], part: &[u8]) -> u32 {
+    (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize) as u32
+}
+
+/// Skips the white space that was trimmed off a value's end.
+#[inline]
+fn end_of_line_content(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }
 
 /// What the fields say about the connection and the body.

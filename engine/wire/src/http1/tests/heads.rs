@@ -425,3 +425,50 @@ fn limits_hold_to_the_byte() {
         assert_eq!(outcome.heads(), usize::from(outcome.violation.is_none()));
     }
 }
+
+/// What our parser takes, `httparse` takes and reads alike. Heads of all kinds, changed at
+/// random places by bytes that matter.
+#[test]
+fn heads_are_read_as_another_parser_reads_them() {
+    let seeds = [
+        head(&["GET /buy?a=1 HTTP/1.1", "Host: a:80", "X-Two:  spaced \t", "Empty:"]),
+        head(&["POST http://a/b HTTP/1.1", "host: [::1]:8080", "Content-Length: 12", "X: \u{e9}\ta"]),
+        head(&["OPTIONS * HTTP/1.0", "Connection: keep-alive, x", "A: 0123456789abcdef0123456789"]),
+        head(&["CONNECT a:443 HTTP/1.1", "Host: a:443", "Transfer-Encoding: chunked"]),
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let bytes = b"\0\t\n\r \"#%(),/:;?@[]aZ09\x1f\x7f\x80\xff";
+    let mut taken = 0;
+    for round in 0..60_000 {
+        let mut input = seeds[round % seeds.len()].clone();
+        for _ in 0..random(3) {
+            let (place, byte) = (random(input.len()), bytes[random(bytes.len())]);
+            match random(3) {
+                0 => input[place] = byte,
+                1 => input.insert(place, byte),
+                _ => drop(input.remove(place)),
+            }
+        }
+        let ours = match Receiver::new().advance(&input, &Limits::default()) {
+            Ok((_, Step::Head(head))) => head,
+            _ => continue,
+        };
+        taken += 1;
+        let mut slots = [httparse::EMPTY_HEADER; 16];
+        let mut request = httparse::Request::new(&mut slots);
+        // One empty line before the request is ours to skip, theirs to skip as well.
+        assert!(request.parse(&input).is_ok_and(|status| status.is_complete()));
+        assert_eq!(request.method.unwrap().as_bytes(), ours.method());
+        assert_eq!(request.path.unwrap().as_bytes(), ours.target());
+        let theirs = request.headers.iter().map(|h| (h.name.as_bytes(), h.value));
+        assert!(theirs.eq(ours.fields()), "{}", input.escape_ascii());
+    }
+    // The changes leave enough of them whole.
+    assert!(taken > 20_000, "{taken}");
+}
