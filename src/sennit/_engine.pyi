@@ -108,10 +108,10 @@ class Headers:
 class Service:
     """What the engine must know of one site: its limits, its request class, its root.
 
-    `site` gives `resource`, which is read at every request unless `set_root` has told it; when `custom_traversal` is true, its
-    `getResourceFor(request)` is called instead. `stock` holds the plain functions
-    `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and what that `getChild` gives:
-    where a resource has just these, the engine does their work itself.
+    `site` gives `resource`, which is read at every request unless `set_root` has told it; when
+    `custom_traversal` is true, its `getResourceFor(request)` is called instead. `stock` holds the plain
+    functions `Resource.getChildWithDefault`, `Resource.getChild` and `Resource.render`, and what that
+    `getChild` gives: where a resource has just these, the engine does their work itself.
     `request_factory` is a `Request` subclass or any callable `(channel, queued)` that returns one.
     `custom_process` says that its `process` is not the stock one and must be called.
     """
@@ -139,8 +139,8 @@ class Service:
         protocol. ValueError for what is none of these.
         """
     def set_root(self, root: object | None) -> None:
-        """The resource at the root from now on; the site says so again whenever that changes. None: `resource` is
-        read at every request.
+        """The resource at the root from now on; the site says so again whenever that changes. None:
+        `resource` is read at every request.
         """
     def set_access_log(self, log: AccessLog | None) -> None: ...
     def set_metrics(self, metrics: Metrics | None) -> None: ...
