@@ -431,10 +431,28 @@ fn limits_hold_to_the_byte() {
 #[test]
 fn heads_are_read_as_another_parser_reads_them() {
     let seeds = [
-        head(&["GET /buy?a=1 HTTP/1.1", "Host: a:80", "X-Two:  spaced \t", "Empty:"]),
-        head(&["POST http://a/b HTTP/1.1", "host: [::1]:8080", "Content-Length: 12", "X: \u{e9}\ta"]),
-        head(&["OPTIONS * HTTP/1.0", "Connection: keep-alive, x", "A: 0123456789abcdef0123456789"]),
-        head(&["CONNECT a:443 HTTP/1.1", "Host: a:443", "Transfer-Encoding: chunked"]),
+        head(&[
+            "GET /buy?a=1 HTTP/1.1",
+            "Host: a:80",
+            "X-Two:  spaced \t",
+            "Empty:",
+        ]),
+        head(&[
+            "POST http://a/b HTTP/1.1",
+            "host: [::1]:8080",
+            "Content-Length: 12",
+            "X: \u{e9}\ta",
+        ]),
+        head(&[
+            "OPTIONS * HTTP/1.0",
+            "Connection: keep-alive, x",
+            "A: 0123456789abcdef0123456789",
+        ]),
+        head(&[
+            "CONNECT a:443 HTTP/1.1",
+            "Host: a:443",
+            "Transfer-Encoding: chunked",
+        ]),
     ];
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut random = |below: usize| {
@@ -463,7 +481,9 @@ fn heads_are_read_as_another_parser_reads_them() {
         let mut slots = [httparse::EMPTY_HEADER; 16];
         let mut request = httparse::Request::new(&mut slots);
         // One empty line before the request is ours to skip, theirs to skip as well.
-        assert!(request.parse(&input).is_ok_and(|status| status.is_complete()));
+        assert!(request
+            .parse(&input)
+            .is_ok_and(|status| status.is_complete()));
         assert_eq!(request.method.unwrap().as_bytes(), ours.method());
         assert_eq!(request.path.unwrap().as_bytes(), ours.target());
         let theirs = request.headers.iter().map(|h| (h.name.as_bytes(), h.value));
