@@ -1,6 +1,6 @@
 //! Field lines cut into names and values, and how their places are kept (RFC 9112 section 5).
 
-use crate::grammar::{is_field_byte, is_tchar};
+use crate::grammar::{is_field_byte, token_run};
 
 /// Where a field stands in the head's bytes.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub(in crate::http1) fn cut_line(head: &[u8], start: usize) -> Option<Line> {
     if let [b'\r', rest @ ..] = line {
         return (rest.first() == Some(&b'\n')).then_some(Line::Empty { end: start + 2 });
     }
-    let name_len = line.iter().position(|&byte| !is_tchar(byte))?;
+    let name_len = token_run(line);
     if name_len == 0 || line.get(name_len) != Some(&b':') {
         return None;
     }

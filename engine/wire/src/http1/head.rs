@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::fields::{cut_line, span, FieldSpan, Line};
-use super::line::{check_target_form, is_target_byte};
-use crate::grammar::{decimal, is_authority, is_tchar, is_token, list_members};
+use super::line::check_target_form;
+use crate::grammar::{decimal, is_authority, is_token, list_members, target_run, token_run};
 use crate::{Limits, Violation};
 
 /// A head with up to this many fields and bytes needs one allocation.
@@ -180,11 +180,11 @@ impl RequestLine {
     /// Cuts the line that `input` begins with. `None` if it isn't all there, or not as it should be.
     #[inline]
     fn cut(input: &[u8]) -> Option<Self> {
-        let method_len = input.iter().position(|&byte| !is_tchar(byte))?;
+        let method_len = token_run(input);
         let [b' ', rest @ ..] = input.get(method_len..)? else {
             return None;
         };
-        let target_len = rest.iter().position(|&byte| !is_target_byte(byte))?;
+        let target_len = target_run(rest);
         let version = match rest.get(target_len..)?.first_chunk()? {
             b" HTTP/1.1\r\n" => Version::Http11,
             b" HTTP/1.0\r\n" => Version::Http10,

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use crate::grammar::{is_authority, is_tchar};
+use crate::grammar::{is_authority, is_tchar, target_run};
 use crate::Violation;
 
 /// Checks a whole request line, given without its CRLF. Parsing proper is `head`'s; this says what is wrong, in an
@@ -45,14 +45,8 @@ fn check_version(version: &[u8]) -> Result<(), Violation> {
     }
 }
 
-/// Visible ASCII only, and no fragment: a client keeps that for itself (RFC 9110 section 7.1).
-#[inline]
-pub(crate) fn is_target_byte(byte: u8) -> bool {
-    byte > b' ' && byte < 0x7f && byte != b'#'
-}
-
 fn check_target_bytes(target: &[u8]) -> Result<(), Violation> {
-    if target.iter().all(|&byte| is_target_byte(byte)) {
+    if target_run(target) == target.len() {
         Ok(())
     } else {
         Err(Violation::TargetMalformed)
