@@ -26,12 +26,25 @@ struct Stock {
     second: u64,
     /// `Server`, `Date`, and then `Content-Type: text/html`.
     lines: Vec<u8>,
+    /// Status lines with stock phrases and these lines behind them, for codes that were sent in this second.
+    heads: Vec<Ready>,
 }
+
+/// The beginning of a response's head, for a code, with or without the stock Content-Type.
+struct Ready {
+    code: u16,
+    html: bool,
+    head: Vec<u8>,
+}
+
+/// So many are kept: a program sends few codes often.
+const READY: usize = 8;
 
 impl Stock {
     const NONE: Self = Self {
         second: 0,
         lines: Vec::new(),
+        heads: Vec::new(),
     };
 
     /// Make them anew if those that are here are of another second.
@@ -40,6 +53,7 @@ impl Stock {
             return;
         }
         self.second = now;
+        self.heads.clear();
         self.lines.clear();
         let date = sennit_wire::http_date(now);
         for piece in [
@@ -55,6 +69,49 @@ impl Stock {
     }
 }
 
+impl Stock {
+    fn lines(&self, html: bool) -> &[u8] {
+        let end = self.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
+        self.lines.get(..end).unwrap_or_default()
+    }
+
+    /// The place of the head for `code`, made if need be; `None` if as many are kept as may be.
+    fn place_of(&mut self, code: u16, html: bool) -> Option<usize> {
+        let is_it = |ready: &Ready| ready.code == code && ready.html == html;
+        if let Some(place) = self.heads.iter().position(is_it) {
+            return Some(place);
+        }
+        if self.heads.len() == READY {
+            return None;
+        }
+        let mut head = Vec::new();
+        let reason = crate::request::stock_reason(code);
+        sennit_wire::push_http11_status_line(&mut head, code, reason);
+        head.extend_from_slice(self.lines(html));
+        self.heads.push(Ready { code, html, head });
+        Some(self.heads.len() - 1)
+    }
+}
+
+/// Give `use_it` the status line of `code` with its stock phrase and the stock header lines, as `with_stock_lines` gives them,
+/// or else just the latter.
+pub fn with_stock_head<R>(
+    py: Python<'_>,
+    code: u16,
+    html: bool,
+    use_it: impl FnOnce(Result<&[u8], &[u8]>) -> R,
+) -> R {
+    let now = seconds();
+    with_stock(py, |stock| {
+        stock.renew(now);
+        let place = stock.place_of(code, html);
+        match place.and_then(|place| stock.heads.get(place)) {
+            Some(ready) => use_it(Ok(&ready.head)),
+            None => use_it(Err(stock.lines(html))),
+        }
+    })
+}
+
 const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
 
 /// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
@@ -62,8 +119,7 @@ pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]
     let now = seconds();
     with_stock(py, |stock| {
         stock.renew(now);
-        let end = stock.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
-        use_it(stock.lines.get(..end).unwrap_or_default())
+        use_it(stock.lines(html))
     })
 }
 

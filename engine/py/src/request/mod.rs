@@ -183,11 +183,13 @@ impl RequestState {
     pub fn reason(&self) -> &[u8] {
         match &self.message {
             Some(message) => message,
-            None => match sennit_wire::reason_phrase(self.code) {
-                b"" => b"Unknown Status",
-                phrase => phrase,
-            },
+            None => stock_reason(self.code),
         }
+    }
+
+    /// Whether the reason phrase is the stock one.
+    pub fn has_stock_reason(&self) -> bool {
+        self.message.is_none()
     }
 
     /// How far the response has come, by what it costs to make; without an encoder, in bytes.
@@ -255,6 +257,14 @@ impl RequestState {
             .strip_prefix(b"/")
             .map(|rest| rest.split(|b| *b == b'/'));
         segments.into_iter().flatten()
+    }
+}
+
+/// The reason phrase of a code where the program has set none.
+pub fn stock_reason(code: u16) -> &'static [u8] {
+    match sennit_wire::reason_phrase(code) {
+        b"" => b"Unknown Status",
+        phrase => phrase,
     }
 }
 

@@ -15,5 +15,5 @@ mod tests;
 
 pub use head::{Framing, Head, Version};
 pub use request::{Receiver, Step};
-pub use response::{Ended, Framed, RequestFacts, Responder, Span, Wrote};
+pub use response::{push_http11_status_line, Ended, Framed, RequestFacts, Responder, Span, Wrote};
 pub use status::reason_phrase;

@@ -205,6 +205,33 @@ impl Responder {
         self.framed()
     }
 
+    /// As [`Self::preset_head`], with everything before the framing encoded already: `head` is what
+    /// [`push_http11_status_line`] gives for `code`, and field lines. For HTTP/1.1 only.
+    pub fn ready_head(
+        &mut self,
+        out: &mut Vec<u8>,
+        code: u16,
+        head: &[u8],
+        length: Option<u64>,
+        close: bool,
+    ) -> Framed {
+        if self.phase != Phase::AwaitingHead {
+            return self.framed();
+        }
+        self.close |= close;
+        let plan = LengthPlan::new(code, self.facts.head_method, length);
+        out.reserve(head.len() + 128);
+        out.extend_from_slice(head);
+        self.push_framing(out, code, &plan);
+        self.framed()
+    }
+
+    /// Whether the response is an HTTP/1.1 one.
+    #[must_use]
+    pub fn is_http11(&self) -> bool {
+        self.facts.version == Version::Http11
+    }
+
     /// Appends what `plan` still needs and the empty line, and settles how the body is framed.
     fn push_framing(&mut self, out: &mut Vec<u8>, code: u16, plan: &LengthPlan) {
         if let Some(length) = plan.to_add() {
@@ -460,6 +487,11 @@ fn may_trail(name: &[u8]) -> bool {
 }
 
 #[inline]
+/// Appends the status line of an HTTP/1.1 response with `code`, from 100 to 999, and `reason`, which has no CR, LF or NUL.
+pub fn push_http11_status_line(out: &mut Vec<u8>, code: u16, reason: &[u8]) {
+    push_status_line(out, Version::Http11, code, reason);
+}
+
 fn push_status_line(out: &mut Vec<u8>, version: Version, code: u16, reason: &[u8]) {
     let mut start = match version {
         Version::Http10 => *b"HTTP/1.0 000 ",
