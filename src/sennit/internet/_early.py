@@ -173,7 +173,9 @@ class _WakingSignals:
         self._engine = engine
 
     def __enter__(self) -> _WakingSignals:
-        self._reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        os.set_blocking(self._writing, False)
         self._engine.watch(self._reading, _READABLE)
         self._previous = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         return self

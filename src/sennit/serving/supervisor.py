@@ -286,7 +286,8 @@ class Supervisor:
             _logger.info("All workers are new")
             self._end_reloading()
         interval = watchdog_interval()
-        if interval is not None and now >= self._next_sign:
+        # The service manager expects signs from READY=1 on.
+        if interval is not None and self._announced and now >= self._next_sign:
             self._next_sign = now + interval
             if self._staff.has_ready():
                 notify("WATCHDOG=1")
