@@ -607,6 +607,9 @@ class EventLoopBase:
 class Handle(asyncio.Handle):
     """What `EventLoopBase.call_soon` returns; `isinstance` takes it for an `asyncio.Handle`."""
 
+    # asyncio's own has it from Python 3.12 on.
+    def get_context(self) -> contextvars.Context: ...
+
 @final
 class TimerHandle(asyncio.TimerHandle):
     """What `EventLoopBase.call_later` returns; `isinstance` takes it for an `asyncio.TimerHandle`.
