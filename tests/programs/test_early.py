@@ -12,9 +12,9 @@ from .network import free_port
 from .processes import PYTHON, SENNIT_RUN, Process
 
 # What takes long to load and a server of plain handlers has no use for.
-NEEDLESS = {"asyncio", "ssl", "_ssl", "inspect", "ast", "dis", "tokenize", "subprocess", "concurrent.futures"}
-# `sennit run` prints with it where the site is.
-NEEDLESS_WITHOUT_LOG = {"logging", "traceback", "textwrap"}
+NEEDLESS = {"asyncio", "ssl", "_ssl", "inspect", "ast", "dis", "subprocess", "concurrent.futures"}
+# `sennit run` logs where the site is; before Python 3.13 `tokenize` comes with that.
+NEEDLESS_WITHOUT_LOG = {"logging", "traceback", "textwrap", "tokenize"}
 
 PROGRAM = """
 import signal

@@ -19,11 +19,18 @@ from sennit.serving.server import Server
 from sennit.serving.settings import SettingError, Settings
 from sennit.serving.target import Target
 from sennit.serving.threads import LoopThreads
+from sennit.web import _processes
 from sennit.web.resource import Resource
 from sennit.web.server import Site
 from sennit.web.sessions import SQLiteSessionStore
 
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+@pytest.fixture(autouse=True)
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What loading a program with several threads tells all WSGI applications is undone."""
+    monkeypatch.setattr(_processes, "servedByThreads", False)
 
 
 def settings(count: int, target: str = "json:loads") -> Settings:
