@@ -64,7 +64,9 @@ def measure_startup(
 ) -> None:
     """Measure the time from exec to the first answer: the median of so many starts."""
 
-    def measure(server: Server) -> tuple[float, ...]:
+    def measure(server: Server) -> tuple[float, ...] | None:
+        if _BUY.program not in server.programs:
+            return None
         return (1000 * statistics.median(_start_once(server, launcher) for _ in range(times)),)
 
     table = PlainTable("startup", "From exec to the first answer", ("ms",))

@@ -9,8 +9,9 @@ use pyo3::types::PyDict;
 
 /// Whether it is a coroutine of an `async def` function.
 pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the call only compares the type of a live object.
-    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+    // SAFETY: the type of a live object is compared with one that is always there. `PyCoro_CheckExact` of the bindings asks
+    // for its bases, too.
+    unsafe { ffi::Py_IS_TYPE(object.as_ptr(), &raw mut ffi::PyCoro_Type) != 0 }
 }
 
 /// Whether it is an iterator: what `next` can be called with.
@@ -103,11 +104,15 @@ pub fn only_children<'py>(own: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>>
         // Another thread may set attributes meanwhile, so there is no walking through them.
         return own.get_item(name).ok().flatten();
     }
-    own.iter()
-        .next()
+    let (mut place, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: called with a live dict, and nothing changes it before the value is held, as the GIL is. A walk by the
+    // dict's own iterator costs more than looking the name up.
+    unsafe {
+        let found = ffi::PyDict_Next(own.as_ptr(), &raw mut place, &raw mut key, &raw mut value);
         // Attribute names in programs are interned, as this one: the same text is the same object.
-        .filter(|(key, _)| key.is(name))
-        .map(|(_, value)| value)
+        let is_it = found != 0 && key == name.as_ptr();
+        is_it.then(|| Bound::from_borrowed_ptr(own.py(), value))
+    }
 }
 
 /// Where an object of a class with a `__dict__` keeps it, which is null until it has one: asking for the dict itself
