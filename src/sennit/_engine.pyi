@@ -538,8 +538,8 @@ class Engine:
         """
     def unwatch(self, fd: int) -> None: ...
     def wait(self, timeout: float | None, ready: object, scheduled: object) -> list[tuple[int, int]]:
-        """Serve until a foreign descriptor is ready, `timeout` seconds have passed, or a handler has put work
-        into the loop's queues `ready` (a deque) or `scheduled` (a list); returns (fd, mask) pairs.
+        """Serve until a foreign descriptor is ready, `timeout` seconds have passed, or a handler has given
+        work: `ready` is no longer empty, or `scheduled` has another length; returns (fd, mask) pairs.
         """
     def poll(self) -> None:
         """Serve one batch without waiting: what a foreign loop calls when `fileno` is readable."""

@@ -195,4 +195,5 @@ def test_lifespan_surrounds_the_serving(way: Way) -> None:
         assert served.get("/state").json()[0] == "open"
         assert "closed" not in served.output()
         assert served.end()[0] == 0
-        assert "\nclosed\n" in served.output()
+        # Litestar logs from a thread of its own: its lines may fall between the word and its newline.
+        assert served.output().count("closed") == 1

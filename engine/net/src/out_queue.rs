@@ -438,10 +438,9 @@ impl Spares {
     /// Takes it back, once all is sent.
     #[inline]
     pub fn take_back(&mut self, queue: &mut OutQueue) {
+        let spare = queue.take_spare();
         if self.kept.len() < self.limit {
-            self.kept.extend(queue.take_spare());
-        } else {
-            drop(queue.take_spare());
+            self.kept.extend(spare);
         }
     }
 }

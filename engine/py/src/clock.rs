@@ -21,6 +21,8 @@ pub fn seconds() -> u64 {
     u64::try_from(clock_gettime(clock).tv_sec).unwrap_or(0)
 }
 
+const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
+
 /// The header lines that every response has, encoded; made anew once a second.
 struct Stock {
     second: u64,
@@ -67,59 +69,45 @@ impl Stock {
             self.lines.extend_from_slice(piece);
         }
     }
-}
 
-impl Stock {
     fn lines(&self, html: bool) -> &[u8] {
         let end = self.lines.len() - if html { 0 } else { CONTENT_TYPE.len() };
         self.lines.get(..end).unwrap_or_default()
     }
 
-    /// The place of the head for `code`, made if need be; `None` if as many are kept as may be.
-    fn place_of(&mut self, code: u16, html: bool) -> Option<usize> {
+    /// The lines with the status line of `code` before them, made if need be.
+    fn head(&mut self, code: u16, html: bool) -> &[u8] {
         let is_it = |ready: &Ready| ready.code == code && ready.html == html;
-        if let Some(place) = self.heads.iter().position(is_it) {
-            return Some(place);
-        }
-        if self.heads.len() == READY {
-            return None;
-        }
-        let mut head = Vec::new();
-        let reason = crate::request::stock_reason(code);
-        sennit_wire::push_http11_status_line(&mut head, code, reason);
-        head.extend_from_slice(self.lines(html));
-        self.heads.push(Ready { code, html, head });
-        Some(self.heads.len() - 1)
+        let place = self.heads.iter().position(is_it).unwrap_or_else(|| {
+            if self.heads.len() == READY {
+                self.heads.clear();
+            }
+            let mut head = Vec::new();
+            let reason = crate::request::stock_reason(code);
+            sennit_wire::push_http11_status_line(&mut head, code, reason);
+            head.extend_from_slice(self.lines(html));
+            self.heads.push(Ready { code, html, head });
+            self.heads.len() - 1
+        });
+        self.heads.get(place).map_or(b"", |ready| &ready.head)
     }
 }
 
-/// Give `use_it` the status line of `code` with its stock phrase and the stock header lines, as `with_stock_lines` gives them,
-/// or else just the latter.
-pub fn with_stock_head<R>(
+/// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
+/// With a `code`, its status line of HTTP/1.1 with the stock phrase comes before them.
+pub fn with_stock_lines<R>(
     py: Python<'_>,
-    code: u16,
+    code: Option<u16>,
     html: bool,
-    use_it: impl FnOnce(Result<&[u8], &[u8]>) -> R,
+    use_it: impl FnOnce(&[u8]) -> R,
 ) -> R {
     let now = seconds();
     with_stock(py, |stock| {
         stock.renew(now);
-        let place = stock.place_of(code, html);
-        match place.and_then(|place| stock.heads.get(place)) {
-            Some(ready) => use_it(Ok(&ready.head)),
-            None => use_it(Err(stock.lines(html))),
-        }
-    })
-}
-
-const CONTENT_TYPE: &[u8] = b"Content-Type: text/html\r\n";
-
-/// Give `use_it` the stock header lines: `Server`, `Date` (RFC 9110 section 6.6.1) and, if `html`, the stock Content-Type.
-pub fn with_stock_lines<R>(py: Python<'_>, html: bool, use_it: impl FnOnce(&[u8]) -> R) -> R {
-    let now = seconds();
-    with_stock(py, |stock| {
-        stock.renew(now);
-        use_it(stock.lines(html))
+        use_it(match code {
+            Some(code) => stock.head(code, html),
+            None => stock.lines(html),
+        })
     })
 }
 

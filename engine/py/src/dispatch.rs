@@ -166,8 +166,7 @@ fn walk<'py>(
                 let rest = request.get().path_since(py, walk, before);
                 match look(request, &current, Some(&rest))? {
                     Look::Answer(answer) => {
-                        while request.get().next_segment(py, walk, |_| ()).is_some() {}
-                        request.get().walked(py, walk.depth);
+                        request.get().walk_to_end(py, walk);
                         return Ok(Found::File(answer));
                     }
                     Look::Missing(found) => place = Some(found),

@@ -115,7 +115,7 @@ pub(crate) fn is_field_byte(byte: u8) -> bool {
 /// Whether `bytes` is a `token`: a method or a field name (RFC 9110 section 5.6.2). Empty is none.
 #[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
+    !bytes.is_empty() && token_run(bytes) == bytes.len()
 }
 
 /// Whether `bytes` can stand in a field value or a reason phrase (RFC 9110 section 5.5): no CR, LF, NUL, nor any

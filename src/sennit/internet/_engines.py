@@ -51,10 +51,7 @@ def newEventLoop(engine: Engine | None = None) -> asyncio.AbstractEventLoop:
     # Imported when first needed, as the engine is.
     from sennit.internet._engine_loop import EngineLoop
 
-    selector = EngineSelector(newEngine() if engine is None else engine)
-    loop = EngineLoop(selector)
-    selector.serve(loop)
-    return loop
+    return EngineLoop(EngineSelector(newEngine() if engine is None else engine))
 
 
 class EngineSelector(selectors.BaseSelector):
@@ -64,13 +61,7 @@ class EngineSelector(selectors.BaseSelector):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._wait = engine.wait
         self._keys: dict[int, selectors.SelectorKey] = {}
-        self._loop: Any = None
-
-    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for `loop`: return from `select` as soon as a handler has given it work."""
-        self._loop = loop
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         fd = _descriptorOf(fileobj)
@@ -102,8 +93,8 @@ class EngineSelector(selectors.BaseSelector):
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        loop = self._loop
-        return self.eventsOf(self._wait(timeout, loop._ready, loop._scheduled))
+        # The loop itself doesn't ask: it waits in the engine, and has `eventsOf` tell what that has found.
+        return self.eventsOf(self.engine.wait(timeout, (), ()))
 
     def eventsOf(self, ready: list[tuple[int, int]]) -> list[tuple[selectors.SelectorKey, int]]:
         """What `select` says of descriptors that the engine has found ready."""
@@ -121,7 +112,6 @@ class EngineSelector(selectors.BaseSelector):
 
     def close(self) -> None:
         self._keys.clear()
-        self._loop = None
         self.engine.close()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +53,9 @@ class LoopThread:
         """Call in its thread, soon."""
         self._loop.call_soon_threadsafe(function, *args)
 
-    async def _here(self, work: Awaitable[None]) -> None:
+    async def _here(self, work: Coroutine[Any, Any, None]) -> None:
         # A cancelled wait cancels the work.
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(work), self._loop))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def listen(self, places: "list[tuple[Place, Any]]") -> None:
         """Serve in these places, too."""
@@ -79,10 +79,6 @@ class LoopThread:
         if self._loop is not None and not self._loop.is_closed():
             self.call(self._end.set)
             self._thread.join(_LAST_WORDS)
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
 
 
 class LoopThreads:

@@ -9,6 +9,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, S
 from django.urls import reverse
 
 from tests.programs.frameworks import django_project as project
+from tests.programs.frameworks.events import endlessAsync
 
 counts = project.counts
 project.setUp(__name__)
@@ -40,15 +41,7 @@ async def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 
 async def sse(request: HttpRequest) -> StreamingHttpResponse:
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(60 if counts["left"] else 0.01)
-        finally:
-            counts["left"] += 1
-
-    return StreamingHttpResponse(events(), content_type="text/event-stream")
+    return StreamingHttpResponse(endlessAsync(counts), content_type="text/event-stream")
 
 
 async def error(request: HttpRequest) -> HttpResponse:

@@ -1,14 +1,13 @@
 """The common test application, by Django under WSGI."""
 
 import threading
-import time
-from collections.abc import Iterator
 
 from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
 
 from tests.programs.frameworks import django_project as project
+from tests.programs.frameworks.events import endless
 
 counts = project.counts
 project.setUp(__name__)
@@ -35,15 +34,7 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def sse(request: HttpRequest) -> StreamingHttpResponse:
-    def events() -> Iterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                time.sleep(0.01)
-        finally:
-            counts["left"] += 1
-
-    return StreamingHttpResponse(events(), content_type="text/event-stream")
+    return StreamingHttpResponse(endless(counts), content_type="text/event-stream")
 
 
 def error(request: HttpRequest) -> HttpResponse:

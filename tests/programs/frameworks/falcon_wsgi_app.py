@@ -1,11 +1,11 @@
 """The common test application, by Falcon under WSGI."""
 
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import falcon
+
+from tests.programs.frameworks.events import endless
 
 counts = {"background": 0, "left": 0}
 
@@ -37,16 +37,8 @@ class Resource:
         response.stream = (b"%d" % number for number in range(3))
 
     def sse(self, request: Any, response: Any) -> None:
-        def events() -> Iterator[bytes]:
-            try:
-                while True:
-                    yield b"data: x\n\n"
-                    time.sleep(0.01)
-            finally:
-                counts["left"] += 1
-
         response.content_type = "text/event-stream"
-        response.stream = events()
+        response.stream = endless(counts)
 
     def error(self, request: Any, response: Any) -> None:
         raise ValueError("the flaw")

@@ -10,6 +10,8 @@ from fastapi import BackgroundTasks, FastAPI, Form, Request, Response, UploadFil
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
+from tests.programs.frameworks.events import endlessAsync
+
 counts = {"background": 0, "left": 0}
 
 
@@ -71,15 +73,7 @@ async def stream() -> StreamingResponse:
 
 @app.get("/sse")
 async def sse() -> StreamingResponse:
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(60 if counts["left"] else 0.01)
-        finally:
-            counts["left"] += 1
-
-    return StreamingResponse(events(), media_type="text/event-stream")
+    return StreamingResponse(endlessAsync(counts), media_type="text/event-stream")
 
 
 @app.get("/error")

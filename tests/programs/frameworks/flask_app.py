@@ -1,11 +1,11 @@
 """The common test application, by Flask."""
 
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, request, send_file, url_for
+
+from tests.programs.frameworks.events import endless
 
 counts = {"background": 0, "left": 0}
 app = Flask(__name__)
@@ -48,15 +48,7 @@ def stream() -> Response:
 
 @app.get("/sse")
 def sse() -> Response:
-    def events() -> Iterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                time.sleep(0.01)
-        finally:
-            counts["left"] += 1
-
-    return Response(events(), mimetype="text/event-stream")
+    return Response(endless(counts), mimetype="text/event-stream")
 
 
 @app.get("/error")

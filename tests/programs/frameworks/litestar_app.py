@@ -14,6 +14,8 @@ from litestar.logging import LoggingConfig
 from litestar.params import Body
 from litestar.response import File, Stream
 
+from tests.programs.frameworks.events import endlessAsync
+
 counts = {"background": 0, "left": 0}
 
 
@@ -52,15 +54,7 @@ async def stream() -> Stream:
 
 @get("/sse")
 async def sse() -> Stream:
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(60 if counts["left"] else 0.01)
-        finally:
-            counts["left"] += 1
-
-    return Stream(events(), media_type="text/event-stream")
+    return Stream(endlessAsync(counts), media_type="text/event-stream")
 
 
 @get("/error")

@@ -8,6 +8,8 @@ from typing import Any
 from quart import Quart, Response, current_app, request, send_file, url_for
 from quart.utils import run_sync
 
+from tests.programs.frameworks.events import endlessAsync
+
 counts = {"background": 0, "left": 0}
 app = Quart(__name__)
 
@@ -62,15 +64,7 @@ async def stream() -> Response:
 
 @app.get("/sse")
 async def sse() -> Response:
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(60 if counts["left"] else 0.01)
-        finally:
-            counts["left"] += 1
-
-    response = Response(events(), mimetype="text/event-stream")
+    response = Response(endlessAsync(counts), mimetype="text/event-stream")
     response.timeout = None
     return response
 

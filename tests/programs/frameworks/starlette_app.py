@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
+from tests.programs.frameworks.events import endlessAsync
+
 counts = {"background": 0, "left": 0}
 
 
@@ -48,15 +50,7 @@ async def stream(request: Request) -> StreamingResponse:
 
 
 async def sse(request: Request) -> StreamingResponse:
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"data: x\n\n"
-                await asyncio.sleep(60 if counts["left"] else 0.01)
-        finally:
-            counts["left"] += 1
-
-    return StreamingResponse(events(), media_type="text/event-stream")
+    return StreamingResponse(endlessAsync(counts), media_type="text/event-stream")
 
 
 async def error(request: Request) -> None:

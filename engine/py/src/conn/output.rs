@@ -149,24 +149,20 @@ impl State {
                 responder.head(out, code, reason, fields.iter().copied(), length, close)
             }
             (None, None) if !matches!(plan.default_type, DefaultType::Other(_)) => {
-                let html = default_type.is_some();
-                let lines = plan.lines.unwrap_or_default();
-                if lines.is_empty() && response.has_stock_reason() && responder.is_http11() {
-                    clock::with_stock_head(py, code, html, |stock| match stock {
-                        Ok(head) => responder.ready_head(out, code, head, length, close),
-                        Err(stock) => {
-                            responder.preset_head(out, code, reason, [stock, b""], length, close)
-                        }
-                    })
+                let ready = response.has_stock_reason() && responder.is_http11();
+                let (known, reason) = if ready {
+                    (Some(code), None)
                 } else {
-                    clock::with_stock_lines(py, html, |stock| {
-                        responder.preset_head(out, code, reason, [stock, lines], length, close)
-                    })
-                }
+                    (None, Some(reason))
+                };
+                clock::with_stock_lines(py, known, default_type.is_some(), |stock| {
+                    let lines = [stock, plan.lines.unwrap_or_default()];
+                    responder.preset_head(out, code, reason, lines, length, close)
+                })
             }
             (None, extra) => {
                 let fields = with_type(extra.iter().flat_map(HeaderMap::iter), default_type);
-                clock::with_stock_lines(py, false, |stock| {
+                clock::with_stock_lines(py, None, false, |stock| {
                     responder.head_after(
                         out,
                         code,

@@ -5,13 +5,14 @@ mod coded;
 mod face;
 pub mod input;
 pub mod output;
+mod path;
 pub mod whole;
 
 pub use input::{content as content_of, headers as headers_of};
+pub use path::{raw_path_of, Walk};
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -222,25 +223,10 @@ impl RequestState {
         self.rare.get_or_insert_default()
     }
 
-    /// The target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
-    fn raw_path(&self) -> &[u8] {
-        raw_path_of(self.head.as_ref().map_or(&b"/"[..], Head::target))
-    }
-
     /// Set the status, with the phrase that belongs to it.
     pub fn set_code(&mut self, code: u16) {
         self.code = code;
         self.message = None;
-    }
-
-    /// What follows the first `depth` segments of the path, from its slash on.
-    fn raw_rest(&self, depth: usize) -> &[u8] {
-        let path = self.raw_path();
-        let mut slashes = memchr::memchr_iter(b'/', path);
-        slashes
-            .nth(depth)
-            .and_then(|at| path.get(at..))
-            .unwrap_or_default()
     }
 
     /// The status that another server has answered with.
@@ -249,15 +235,6 @@ impl RequestState {
         let registered = sennit_wire::reason_phrase(code);
         self.message = (reason != registered).then(|| reason.into());
     }
-
-    /// The segments of the path, still quoted.
-    fn raw_segments(&self) -> impl Iterator<Item = &[u8]> {
-        let path = self.raw_path();
-        let segments = path
-            .strip_prefix(b"/")
-            .map(|rest| rest.split(|b| *b == b'/'));
-        segments.into_iter().flatten()
-    }
 }
 
 /// The reason phrase of a code where the program has set none.
@@ -265,33 +242,6 @@ pub fn stock_reason(code: u16) -> &'static [u8] {
     match sennit_wire::reason_phrase(code) {
         b"" => b"Unknown Status",
         phrase => phrase,
-    }
-}
-
-/// A target up to its query, still quoted; of an absolute-form target only the path (RFC 9112 section 3.2.2).
-pub fn raw_path_of(target: &[u8]) -> &[u8] {
-    let (place, path) = raw_path_in(target);
-    if place.is_empty() {
-        path
-    } else {
-        target.get(place).unwrap_or_default()
-    }
-}
-
-/// Where the path stands in a target; an empty place and the path itself if it isn't there.
-fn raw_path_in(target: &[u8]) -> (Range<usize>, &'static [u8]) {
-    let end = memchr::memchr(b'?', target).unwrap_or(target.len());
-    let path = target.get(..end).unwrap_or_default();
-    if path.starts_with(b"/") || path == b"*" {
-        return (0..end, b"");
-    }
-    let Some(scheme_end) = path.windows(3).position(|w| w == b"://") else {
-        return (0..end, b"");
-    };
-    let start = scheme_end + 3;
-    match path.iter().skip(start).position(|b| *b == b'/') {
-        Some(slash) => (start + slash..end, b""),
-        None => (0..0, b"/"),
     }
 }
 
@@ -520,15 +470,6 @@ impl Request {
         use_it(state.head.as_ref(), &state, duration)
     }
 
-    /// All segments of the path, decoded.
-    pub fn decoded_segments(&self, py: Python<'_>) -> Vec<Vec<u8>> {
-        let state = self.lock(py);
-        state
-            .raw_segments()
-            .map(|raw| crate::text::percent_decoded(raw).into_owned())
-            .collect()
-    }
-
     /// What the response may be coded with: the factories of whoever says so last, resource or site.
     pub fn codings(&self, py: Python<'_>) -> Option<Py<PyTuple>> {
         let state = self.lock(py);
@@ -582,47 +523,6 @@ impl Request {
         look(&mut values)
     }
 
-    /// The path as far as it is still to be walked by the engine itself; `None` once the program has the lists.
-    pub fn walk(&self, py: Python<'_>) -> Option<Walk> {
-        let state = self.lock(py);
-        if state.postpath.is_some() {
-            return None;
-        }
-        let target = state.head.as_ref().map_or(&b"/"[..], Head::target);
-        let (place, _) = raw_path_in(target);
-        // An absolute-form target without a path has that of the root.
-        let has_segments = place.is_empty() || target.get(place.start) == Some(&b'/');
-        let mut walk = Walk {
-            at: place.start + 1,
-            end: place.end,
-            depth: 0,
-            over: !has_segments,
-        };
-        for _ in 0..state.depth {
-            walk.next_raw(target);
-        }
-        Some(walk)
-    }
-
-    /// Take the next segment of the path, decoded, and give it to `use_it` under the lock.
-    pub fn next_segment<R>(
-        &self,
-        py: Python<'_>,
-        walk: &mut Walk,
-        use_it: impl FnOnce(&[u8]) -> R,
-    ) -> Option<R> {
-        let state = self.lock(py);
-        let raw = walk.next_raw(state.head.as_ref()?.target())?;
-        Some(use_it(&crate::text::percent_decoded(raw)))
-    }
-
-    /// The path from a place of a walk on, still quoted, without the slash before it.
-    pub fn path_since(&self, py: Python<'_>, walk: &Walk, mark: usize) -> SmallVec<[u8; 128]> {
-        let state = self.lock(py);
-        let target = state.head.as_ref().map_or(&b"/"[..], Head::target);
-        SmallVec::from_slice(target.get(mark..walk.end).unwrap_or_default())
-    }
-
     /// What it asks of a file, as it came.
     pub fn wish(&self, py: Python<'_>) -> Wish {
         let state = self.lock(py);
@@ -653,13 +553,6 @@ impl Request {
             Wish::Whole if since => Wish::Other,
             wish => wish,
         }
-    }
-
-    /// The engine has walked to `depth`, where the rest of the path is passed on.
-    pub fn passes_rest_from(&self, py: Python<'_>, depth: usize) {
-        let mut state = self.lock(py);
-        state.depth = depth;
-        state.passes_rest = true;
     }
 
     /// Whether the response has to wait for something of the program's, or goes through an encoder that it has chosen.
@@ -725,60 +618,5 @@ impl Request {
             bytes.ok().map(Cow::into_owned)
         };
         (bytes(method), bytes(uri))
-    }
-
-    /// The engine has walked to `depth` without the program.
-    pub fn walked(&self, py: Python<'_>, depth: usize) {
-        self.lock(py).depth = depth;
-    }
-
-    /// The lists, once the program has them: what is left and what has been walked.
-    pub fn path_lists(&self, py: Python<'_>) -> Option<(Py<PyList>, Py<PyList>)> {
-        let state = self.lock(py);
-        match (&state.prepath, &state.postpath) {
-            (Some(pre), Some(post)) => Some((pre.clone_ref(py), post.clone_ref(py))),
-            _ => None,
-        }
-    }
-}
-
-/// A walk along the segments of a request's path: how far it has come.
-pub struct Walk {
-    /// Where in the target the next segment begins, and the path ends.
-    at: usize,
-    end: usize,
-    /// Segments taken so far.
-    pub depth: usize,
-    over: bool,
-}
-
-impl Walk {
-    fn next_raw<'a>(&mut self, target: &'a [u8]) -> Option<&'a [u8]> {
-        if self.over {
-            return None;
-        }
-        let rest = target.get(self.at..self.end).unwrap_or_default();
-        let segment = match memchr::memchr(b'/', rest) {
-            Some(slash) => {
-                self.at += slash + 1;
-                rest.get(..slash).unwrap_or_default()
-            }
-            None => {
-                self.over = true;
-                rest
-            }
-        };
-        self.depth += 1;
-        Some(segment)
-    }
-
-    /// The place in the target.
-    pub fn mark(&self) -> usize {
-        self.at
-    }
-
-    /// Whether a segment is left.
-    pub fn is_over(&self) -> bool {
-        self.over
     }
 }

@@ -267,7 +267,7 @@ pub fn cookies(request: &Request, py: Python<'_>) -> Option<Py<PyList>> {
 }
 
 /// How far a response is, looked at before something is written.
-struct Standing {
+struct SoFar {
     conn: Option<Arc<Conn>>,
     encoder: Option<Py<PyAny>>,
     started: bool,
@@ -275,10 +275,10 @@ struct Standing {
     gated: bool,
 }
 
-fn standing(request: &Bound<'_, Request>) -> Standing {
+fn so_far(request: &Bound<'_, Request>) -> SoFar {
     let py = request.py();
     let state = request.get().lock(py);
-    Standing {
+    SoFar {
         conn: state.live_conn(),
         encoder: state.encoder(py),
         started: state.started,
@@ -291,13 +291,13 @@ fn standing(request: &Bound<'_, Request>) -> Standing {
 pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
     let bytes = body_bytes(data)?;
-    let Standing {
+    let SoFar {
         conn,
         encoder,
         started,
         finished,
         gated,
-    } = standing(request);
+    } = so_far(request);
     if finished {
         return Err(PyRuntimeError::new_err(
             "Request.write called after Request.finish",
@@ -323,13 +323,13 @@ pub fn write(request: &Bound<'_, Request>, data: &Bound<'_, PyAny>) -> PyResult<
 /// `finish`: the response is complete.
 pub fn finish(request: &Bound<'_, Request>) -> PyResult<()> {
     let py = request.py();
-    let Standing {
+    let SoFar {
         conn,
         encoder,
         started,
         finished,
         gated,
-    } = standing(request);
+    } = so_far(request);
     if finished {
         let text = intern!(
             py,

@@ -54,12 +54,8 @@ pub(in crate::http1) fn span(bytes: &[u8], start: u32, len: u32) -> &[u8] {
 
 /// A line behind the first one of a head.
 pub(in crate::http1) enum Line {
-    /// A field: where it stands, where its content ends, and where the next line begins.
-    Field {
-        span: FieldSpan,
-        end: usize,
-        next: usize,
-    },
+    /// A field: where it stands, and where the line's content ends. The next line begins two bytes behind that.
+    Field { span: FieldSpan, end: usize },
     /// The empty line, and where the head ends.
     Empty { end: usize },
 }
@@ -97,7 +93,6 @@ pub(in crate::http1) fn cut_line(head: &[u8], start: usize) -> Option<Line> {
     Some(Line::Field {
         span,
         end: start + end,
-        next: start + end + 2,
     })
 }
 
@@ -172,8 +167,8 @@ mod tests {
 
     fn cut(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         match cut_line(line, 0)? {
-            Line::Field { span, next, .. } => {
-                assert_eq!(next, line.len());
+            Line::Field { span, end } => {
+                assert_eq!(end + 2, line.len());
                 let (name, value) = span.of(line);
                 Some((name.to_vec(), value.to_vec()))
             }

@@ -216,14 +216,14 @@ fn read_fields(
     let (mut at, mut fields_end) = (fields_start, fields_start);
     let length = loop {
         match cut_line(input, at) {
-            Some(Line::Field { span, end, next }) => {
+            Some(Line::Field { span, end }) => {
                 if store.len() / FieldSpan::PACKED >= limits.header_count {
                     return Err(Violation::TooManyHeaders);
                 }
                 let (name, value) = span.of(input);
                 facts.note(name, value)?;
                 store.extend_from_slice(&span.pack());
-                (at, fields_end) = (next, end);
+                (at, fields_end) = (end + 2, end);
             }
             Some(Line::Empty { end }) => break end,
             None => return Ok(None),

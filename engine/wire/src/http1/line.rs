@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use crate::grammar::{is_authority, is_tchar, target_run};
+use crate::grammar::{is_authority, is_token, target_run};
 use crate::Violation;
 
 /// Checks a whole request line, given without its CRLF. Parsing proper is `head`'s; this says what is wrong, in an
@@ -29,10 +29,11 @@ fn split_at_space(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// A method is a token, compared as it is: methods are case-sensitive (RFC 9110 section 9.1).
 fn check_method(method: &[u8]) -> Result<(), Violation> {
-    if method.is_empty() || !method.iter().all(|&byte| is_tchar(byte)) {
-        return Err(Violation::MethodMalformed);
+    if is_token(method) {
+        Ok(())
+    } else {
+        Err(Violation::MethodMalformed)
     }
-    Ok(())
 }
 
 fn check_version(version: &[u8]) -> Result<(), Violation> {

@@ -180,12 +180,13 @@ impl Responder {
     }
 
     /// As [`Self::head`], with field lines that are encoded already: each `name: value` and CRLF, and none of them
-    /// Content-Length, Transfer-Encoding, Connection or Keep-Alive.
+    /// Content-Length, Transfer-Encoding, Connection or Keep-Alive. Without a `reason` the status line, too, is at the
+    /// beginning of `lines`, as [`push_http11_status_line`] gives it for `code`: for HTTP/1.1 only.
     pub fn preset_head(
         &mut self,
         out: &mut Vec<u8>,
         code: u16,
-        reason: &[u8],
+        reason: Option<&[u8]>,
         lines: [&[u8]; 2],
         length: Option<u64>,
         close: bool,
@@ -197,31 +198,12 @@ impl Responder {
         self.close |= close;
         let plan = LengthPlan::new(code, self.facts.head_method, length);
         let [first, second] = lines;
-        out.reserve(first.len() + second.len() + reason.len() + 128);
-        push_status_line(out, self.facts.version, code, reason);
+        out.reserve(first.len() + second.len() + reason.map_or(0, <[u8]>::len) + 128);
+        if let Some(reason) = reason {
+            push_status_line(out, self.facts.version, code, reason);
+        }
         out.extend_from_slice(first);
         out.extend_from_slice(second);
-        self.push_framing(out, code, &plan);
-        self.framed()
-    }
-
-    /// As [`Self::preset_head`], with everything before the framing encoded already: `head` is what
-    /// [`push_http11_status_line`] gives for `code`, and field lines. For HTTP/1.1 only.
-    pub fn ready_head(
-        &mut self,
-        out: &mut Vec<u8>,
-        code: u16,
-        head: &[u8],
-        length: Option<u64>,
-        close: bool,
-    ) -> Framed {
-        if self.phase != Phase::AwaitingHead {
-            return self.framed();
-        }
-        self.close |= close;
-        let plan = LengthPlan::new(code, self.facts.head_method, length);
-        out.reserve(head.len() + 128);
-        out.extend_from_slice(head);
         self.push_framing(out, code, &plan);
         self.framed()
     }
