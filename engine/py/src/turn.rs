@@ -193,7 +193,7 @@ fn receive(
 
 /// Answer what the batch has received, and send.
 fn serve_batch(py: Python<'_>, tools: &mut Tools) {
-    let began = clock::moment();
+    let mut looked = clock::moment();
     let mut sent = 0;
     let mut start = 0;
     for place in 0..tools.batch.len() {
@@ -208,7 +208,9 @@ fn serve_batch(py: Python<'_>, tools: &mut Tools) {
         tools.spares.lend(&mut arrival.conn.lock(py).out);
         guarded(py, &arrival.conn, || answer(py, arrival, bytes));
         // Where time has passed, the answers that are there don't wait for more.
-        if clock::moment() != began {
+        let now = clock::moment();
+        if now != looked {
+            looked = now;
             send(py, &tools.batch, &mut tools.spares, sent..place + 1);
             sent = place + 1;
         }

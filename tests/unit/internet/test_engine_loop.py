@@ -428,6 +428,58 @@ def test_loop_with_calls_that_wait_is_collected() -> None:
     assert gone() is None
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_loop_that_nobody_closed_is_collected_with_its_calls() -> None:
+    loop = newEventLoop()
+    loop.call_soon(print, loop)
+    loop.call_later(60, print, loop)
+    sleeper = loop.create_future()
+    loop.call_later(60, _set_result_unless_cancelled, sleeper, loop)
+    gone = weakref.ref(loop)
+    del loop, sleeper
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_a_handle_of_somebodys_holds_is_not_collected(loop: asyncio.AbstractEventLoop) -> None:
+    def call(argument: list[str]) -> None:
+        seen.extend(argument)
+
+    seen: list[str] = []
+    handles = [loop.call_soon(call, ["soon"]), loop.call_later(0.001, call, ["later"])]
+    gc.collect()
+    runFor(loop, 0.01)
+    assert (seen, len(handles)) == (["soon", "later"], 2)
+
+
+def test_handle_that_was_called_lets_go_of_what_it_called() -> None:
+    class Holder:
+        handle: asyncio.Handle | None = None
+
+        def call(self, fail: bool) -> None:
+            if fail:
+                raise ValueError("wrong")
+
+    loop = newEventLoop()
+    reprs: list[str] = []
+    loop.set_exception_handler(lambda _, context: reprs.append(repr(context["handle"])))
+    holders = [Holder(), Holder()]
+    for holder, fail in zip(holders, (False, True), strict=True):
+        holder.handle = loop.call_soon(holder.call, fail)
+    gone = [weakref.ref(holder) for holder in holders]
+    handle = holder.handle
+    del holder, holders
+    runFor(loop)
+    gc.collect()
+    assert [holder() for holder in gone] == [None, None]
+    assert "call(True)" in reprs[0]
+    assert handle is not None
+    assert (repr(handle), handle.cancelled()) == ("<Handle called>", False)
+    handle.cancel()
+    assert handle.cancelled()
+    loop.close()
+
+
 def test_a_great_many_timers_leave_nothing_behind() -> None:
     program = """
 import asyncio, gc, sys

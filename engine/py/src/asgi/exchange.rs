@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -70,6 +69,9 @@ pub enum Polled {
 }
 
 /// A request and the response that an application makes to it; `receive` and `send` are what it is called with.
+///
+/// The garbage collector doesn't know it, since there is one for each request: what it holds it gives up when the response
+/// is over (`end`), and the connection sees to that.
 #[pyclass(frozen, module = "sennit._engine")]
 pub struct Exchange {
     request: Py<Request>,
@@ -441,17 +443,6 @@ impl Exchange {
     /// Called by the engine when there is news for those who wait.
     fn __call__(&self, py: Python<'_>) {
         self.wake(py);
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.request)?;
-        let waiters = self.state.visit(|state| {
-            state
-                .waiters
-                .iter()
-                .try_for_each(|waiter| visit.call(waiter))
-        });
-        waiters.unwrap_or(Ok(()))
     }
 }
 

@@ -30,6 +30,14 @@ enum Call {
     },
 }
 
+/// How far a handle has come.
+enum Stage {
+    Waiting(Call),
+    /// Called: it holds nothing any more.
+    Called,
+    Cancelled,
+}
+
 impl Call {
     fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
@@ -107,11 +115,13 @@ fn call_in_context(
 }
 
 /// See `_engine.pyi`.
+///
+/// The garbage collector doesn't know handles: there are many, and what they hold they give up once they are called or
+/// cancelled. Until then a loop holds them, and the collector is told of what they hold by the loop.
 #[pyclass(frozen, subclass, weakref, module = "sennit._engine")]
 pub struct Handle {
     event_loop: Py<EventLoopBase>,
-    /// Nothing, once it is cancelled.
-    call: Lock<Option<Call>>,
+    stage: Lock<Stage>,
 }
 
 /// A copy of the context variables as they are here.
@@ -164,33 +174,64 @@ impl Handle {
     fn of(event_loop: &Bound<'_, EventLoopBase>, call: Call) -> Self {
         Self {
             event_loop: event_loop.clone().unbind(),
-            call: Lock::new(Some(call)),
+            stage: Lock::new(Stage::Waiting(call)),
         }
     }
 
     /// Whether it has been cancelled.
     pub fn is_cancelled(&self, py: Python<'_>) -> bool {
-        self.call.lock(py).is_none()
+        matches!(*self.stage.lock(py), Stage::Cancelled)
+    }
+
+    fn come_to(&self, py: Python<'_>, stage: Stage) -> Stage {
+        std::mem::replace(&mut *self.stage.lock(py), stage)
     }
 
     /// Forget the call; gives whether there was one.
     fn forget(&self, py: Python<'_>) -> bool {
-        let call = self.call.lock(py).take();
-        call.is_some()
+        let before = self.come_to(py, Stage::Cancelled);
+        matches!(before, Stage::Waiting(_))
     }
 
     fn call(&self, py: Python<'_>) -> Option<Call> {
-        let call = self.call.lock(py);
-        call.as_ref().map(|call| call.clone_ref(py))
+        match &*self.stage.lock(py) {
+            Stage::Waiting(call) => Some(call.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    /// Show the garbage collector what a handle holds that nobody but its loop has.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        let look = |stage: &Stage| match stage {
+            Stage::Waiting(Call::Any {
+                callback,
+                arguments,
+                context,
+            }) => {
+                visit.call(callback)?;
+                visit.call(arguments)?;
+                visit.call(context)
+            }
+            Stage::Waiting(Call::Wake { future, result }) => {
+                visit.call(future)?;
+                visit.call(result)
+            }
+            _ => Ok(()),
+        };
+        self.stage.visit(look).unwrap_or(Ok(()))
     }
 
     /// Make the call, unless it is cancelled. What it raises goes to the loop's exception handler, except what stops
     /// the program.
     pub fn run(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let handle = slf.get();
-        let Some(call) = handle.call(py) else {
-            return Ok(());
+        let call = match slf.get().come_to(py, Stage::Called) {
+            Stage::Waiting(call) => call,
+            before => {
+                slf.get().come_to(py, before);
+                return Ok(());
+            }
         };
         let Err(error) = call.run(py) else {
             return Ok(());
@@ -200,21 +241,35 @@ impl Handle {
         {
             return Err(error);
         }
+        Self::report(slf, call, &error)
+    }
+
+    /// Have the loop's exception handler told of what a call has raised. It sees the handle as it was before.
+    fn report(slf: &Bound<'_, Self>, call: Call, error: &PyErr) -> PyResult<()> {
+        let py = slf.py();
         let (callback, arguments) = call.parts(py)?;
+        let before = slf.get().come_to(py, Stage::Waiting(call));
         let report = intern!(py, "_reportFailure");
-        let raised = errors::raised(py, &error);
-        handle
+        let raised = errors::raised(py, error);
+        let reported = slf
+            .get()
             .event_loop
             .bind(py)
-            .call_method1(report, (slf, callback, arguments, raised))
-            .map(drop)
+            .call_method1(report, (slf, callback, arguments, raised));
+        drop(slf.get().come_to(py, before));
+        reported.map(drop)
     }
 
     /// `<Handle f() at file.py:1>`, with `more` before the callback.
     fn description(&self, py: Python<'_>, name: &str, more: &str) -> PyResult<String> {
         static FORMAT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let Some(call) = self.call(py) else {
-            return Ok(format!("<{name} cancelled{more}>"));
+            let stage = if self.is_cancelled(py) {
+                "cancelled"
+            } else {
+                "called"
+            };
+            return Ok(format!("<{name} {stage}{more}>"));
         };
         let format = FORMAT.import(py, "asyncio.format_helpers", "_format_callback_source")?;
         let source = format.call1(call.parts(py)?)?;
@@ -281,31 +336,6 @@ impl Handle {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         self.description(py, "Handle", "")
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.event_loop)?;
-        let look = |call: &Option<Call>| match call {
-            Some(Call::Any {
-                callback,
-                arguments,
-                context,
-            }) => {
-                visit.call(callback)?;
-                visit.call(arguments)?;
-                visit.call(context)
-            }
-            Some(Call::Wake { future, result }) => {
-                visit.call(future)?;
-                visit.call(result)
-            }
-            None => Ok(()),
-        };
-        self.call.visit(look).unwrap_or(Ok(()))
-    }
-
-    fn __clear__(&self, py: Python<'_>) {
-        self.forget(py);
     }
 }
 

@@ -83,7 +83,7 @@ impl EventLoopBase {
         event_loop.check_open()?;
         let handle = Handle::timed(slf, callback, arguments, context)?;
         let timer = Bound::new(slf.py(), TimerHandle::new(handle, when))?;
-        let entry = TimedEntry::Ours(timer.clone().unbind());
+        let entry = TimedEntry::Ours(timer.as_super().clone().unbind());
         event_loop.queues.schedule(slf.py(), when, entry);
         Ok(timer)
     }

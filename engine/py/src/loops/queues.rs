@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -59,16 +60,27 @@ impl Entry {
 
     fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
-            Self::Ours(handle) => visit.call(handle),
+            Self::Ours(handle) => visit_through(handle, visit),
             Self::Asyncio(handle) => visit.call(handle),
         }
     }
 }
 
+/// Show the garbage collector, which doesn't know `handle`, what it holds. Where others have the handle, too, that is
+/// held by them as well, and isn't shown: it is taken to be in use.
+fn visit_through(handle: &Py<Handle>, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    // SAFETY: the object is alive, and reading its count changes nothing.
+    let holders = unsafe { ffi::Py_REFCNT(handle.as_ptr()) };
+    if holders > 1 {
+        return Ok(());
+    }
+    handle.get().visit(visit)
+}
+
 /// A handle of ours or of asyncio's with its time.
 pub enum TimedEntry {
-    /// One of ours.
-    Ours(Py<TimerHandle>),
+    /// A [`TimerHandle`].
+    Ours(Py<Handle>),
     /// One of asyncio's, made in debug mode.
     Asyncio(Py<PyAny>),
 }
@@ -77,21 +89,23 @@ impl TimedEntry {
     /// Whether it is known to be cancelled: asyncio's own are asked when their time has come.
     fn is_cancelled(&self, py: Python<'_>) -> bool {
         match self {
-            Self::Ours(timer) => timer.bind(py).as_super().get().is_cancelled(py),
+            Self::Ours(timer) => timer.get().is_cancelled(py),
             Self::Asyncio(_) => false,
         }
     }
 
     /// It is no longer among the timers.
-    fn leave(&self) {
-        if let Self::Ours(timer) = self {
-            timer.get().leave();
+    fn leave(&self, py: Python<'_>) {
+        if let Self::Ours(handle) = self {
+            if let Ok(timer) = handle.bind(py).cast::<TimerHandle>() {
+                timer.get().leave();
+            }
         }
     }
 
-    fn into_entry(self, py: Python<'_>) -> Entry {
+    fn into_entry(self) -> Entry {
         match self {
-            Self::Ours(timer) => Entry::Ours(timer.into_bound(py).into_super().unbind()),
+            Self::Ours(timer) => Entry::Ours(timer),
             Self::Asyncio(handle) => Entry::Asyncio(handle),
         }
     }
@@ -203,11 +217,11 @@ impl Queues {
             let Some(timer) = state.timers.pop() else {
                 break;
             };
-            timer.entry.leave();
+            timer.entry.leave(py);
             if timer.entry.is_cancelled(py) {
                 state.cancelled = state.cancelled.saturating_sub(1);
             }
-            state.ready.push_back(timer.entry.into_entry(py));
+            state.ready.push_back(timer.entry.into_entry());
         }
     }
 
@@ -238,7 +252,7 @@ impl Queues {
         }
         drop(state);
         for timer in &gone {
-            timer.entry.leave();
+            timer.entry.leave(py);
         }
     }
 
@@ -256,7 +270,7 @@ impl Queues {
             std::mem::take(&mut state.timers)
         };
         for timer in &gone {
-            timer.entry.leave();
+            timer.entry.leave(py);
         }
     }
 
@@ -268,7 +282,7 @@ impl Queues {
             }
             for timer in &state.timers {
                 match &timer.entry {
-                    TimedEntry::Ours(handle) => visit.call(handle)?,
+                    TimedEntry::Ours(timer) => visit_through(timer, visit)?,
                     TimedEntry::Asyncio(handle) => visit.call(handle)?,
                 }
             }

@@ -44,7 +44,7 @@ impl ScheduledHandles {
         let py = handle.py();
         let when = handle.call_method0(intern!(py, "when"))?.extract()?;
         let entry = match handle.cast::<TimerHandle>() {
-            Ok(ours) => TimedEntry::Ours(ours.clone().unbind()),
+            Ok(ours) => TimedEntry::Ours(ours.as_super().clone().unbind()),
             Err(_) => TimedEntry::Asyncio(handle.clone().unbind()),
         };
         self.0.schedule(py, when, entry);
