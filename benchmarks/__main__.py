@@ -17,7 +17,7 @@ from benchmarks.runs import Plan, measure_loads
 from benchmarks.scenarios import HEAVY, LOADS, NAMES, WRK
 from benchmarks.servers import LOAD_CORE, NGINX, SENNIT, SERVERS, Launcher, Server, on_core
 
-FULL = Plan(rounds=3, seconds=1.0, warmup=0.1)
+FULL = Plan(rounds=3, seconds=1.0, warmup=0.3)
 QUICK = Plan(rounds=1, seconds=0.3, warmup=0.1, generator=HEAVY, connections=(64,))
 QUICK_SCENARIOS = ("buy", "async", "echo1k", "missing", "dynamic", "stream", "startup")
 DESCRIPTORS = 65536

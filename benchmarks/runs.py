@@ -1,4 +1,4 @@
-"""Measures the load scenarios: all servers of a scenario side by side, in interleaved rounds."""
+"""Measures the load scenarios: all servers of a scenario side by side, started anew for each round."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -36,12 +36,37 @@ def measure_loads(
     scenario: Scenario, chosen: Sequence[Server], launcher: Launcher, plan: Plan, findings: Findings, say: Say
 ) -> None:
     """Measure one scenario with each number of connections; adds tables and failures to `findings`."""
+    tables = []
+    for connections in plan.connections or scenario.connections:
+        generator = plan.generator_for(scenario, connections)
+        tables.append(LoadTable(scenario.name, scenario.title, connections, generator, plan.seconds))
+    findings.loads.extend(tables)
+    for number in range(plan.rounds):
+        _measure_round(scenario, chosen, launcher, plan, tables, number, findings, say)
+
+
+def _measure_round(
+    scenario: Scenario,
+    chosen: Sequence[Server],
+    launcher: Launcher,
+    plan: Plan,
+    tables: Sequence[LoadTable],
+    number: int,
+    findings: Findings,
+    say: Say,
+) -> None:
+    """Start all servers anew and measure each of them once.
+
+    Where the kernel has put a process's memory makes it faster or slower for all of its life: by a tenth, and now
+    and then by a third.
+    """
     with ExitStack() as stack:
         stack.enter_context(launcher.upstream(scenario))
         ready: list[Running] = []
         # The limit starts last: it copies the answer that Sennit gave to the check.
         for server in sorted(chosen, key=lambda server: server.name == LIMIT):
-            if scenario.program not in server.programs:
+            key = f"{server.name} {scenario.name}"
+            if scenario.program not in server.programs or key in findings.failures:
                 continue
             try:
                 started = stack.enter_context(running(launcher, server, scenario))
@@ -53,16 +78,12 @@ def measure_loads(
                 launcher.set_limit_answer(scenario, answer.raw)
             started.pause()
             ready.append(started)
-        for connections in plan.connections or scenario.connections:
-            generator = plan.generator_for(scenario, connections)
-            table = LoadTable(scenario.name, scenario.title, connections, generator, plan.seconds)
-            effort = load.Effort(connections, plan.seconds, plan.warmup)
-            findings.loads.append(table)
-            for number in range(plan.rounds):
-                # Each round begins with another server, so that none always follows the same one.
-                shift = number % max(1, len(ready))
-                for started in ready[shift:] + ready[:shift]:
-                    _measure_once(started, scenario, table, effort, findings, say)
+        # Each round begins with another server, so that none always follows the same one.
+        shift = number % max(1, len(ready))
+        for table in tables:
+            effort = load.Effort(table.connections, plan.seconds, plan.warmup)
+            for started in ready[shift:] + ready[:shift]:
+                _measure_once(started, scenario, table, effort, findings, say)
 
 
 def _measure_once(

@@ -36,7 +36,7 @@ def test_one_connection_is_measured_with_our_generator() -> None:
 
 def test_options_change_the_plan() -> None:
     options = parse_arguments(["buy", "--rounds", "5", "--connections", "8,16", "--generator", "load"])
-    assert plan_of(options) == Plan(5, 1.0, 0.1, "load", (8, 16))
+    assert plan_of(options) == Plan(5, 1.0, 0.3, "load", (8, 16))
     assert options.scenarios == ["buy"]
 
 
