@@ -57,8 +57,8 @@ def _measure_round(
 ) -> None:
     """Start all servers anew and measure each of them once.
 
-    Where the kernel has put a process's memory makes it faster or slower for all of its life: by a tenth, and now
-    and then by a third.
+    Where the kernel has put a process's memory makes it faster or slower for all of its life: by a tenth, and
+    now and then by a third.
     """
     with ExitStack() as stack:
         stack.enter_context(launcher.upstream(scenario))
