@@ -1,11 +1,12 @@
-//! Any bytes, arriving in any pieces, give the same steps and the same violation, and never a panic.
+//! Any bytes, arriving in any pieces, give the same steps and the same violation, and never a panic; so they do where a head
+//! like theirs was seen before.
 //!
 //! Input: the first byte is a number of cuts, so many bytes are the lengths of the pieces (used over and over), the
 //! rest is what the peer sends.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sennit_wire::{Framing, Head, Limits, Receiver, Step, Version, Violation};
+use sennit_wire::{Framing, Head, LastHead, Limits, Receiver, Step, Version, Violation};
 
 #[derive(Debug, PartialEq)]
 enum Event {
@@ -85,6 +86,7 @@ fn compare(input: &[u8], head: &Head, limits: &Limits) {
 /// What a receiver makes of `pieces`; pieces of data that follow each other are put together.
 fn replay<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
+    last: &mut LastHead,
     limits: &Limits,
     body_limit: u64,
 ) -> (Vec<Event>, Option<Violation>, Option<Violation>) {
@@ -93,7 +95,7 @@ fn replay<'a>(
     for piece in pieces {
         waiting.extend_from_slice(piece);
         loop {
-            let (consumed, step) = match receiver.advance(&waiting, limits) {
+            let (consumed, step) = match receiver.advance_after(last, &waiting, limits) {
                 Ok(result) => result,
                 Err(violation) => return (events, Some(violation), receiver.end_of_input().err()),
             };
@@ -163,14 +165,23 @@ fuzz_target!(|input: &[u8]| {
             64,
         )
     };
-    let whole = replay([input].into_iter(), &limits, body_limit);
+    let mut last = LastHead::default();
+    let whole = replay([input].into_iter(), &mut last, &limits, body_limit);
+    let again = replay([input].into_iter(), &mut last, &limits, body_limit);
+    assert_eq!(again, whole, "after itself");
+    let none = &mut LastHead::default();
     assert_eq!(
-        replay(input.chunks(1), &limits, body_limit),
+        replay(input.chunks(1), none, &limits, body_limit),
         whole,
         "byte by byte"
     );
     assert_eq!(
-        replay(cut(input, lengths).into_iter(), &limits, body_limit),
+        replay(
+            cut(input, lengths).into_iter(),
+            &mut last,
+            &limits,
+            body_limit
+        ),
         whole,
         "cut into {lengths:?}"
     );

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use sennit_wire::LastHead;
 
 use crate::clock;
 use crate::conn::{Conn, Transport};
@@ -50,7 +51,7 @@ impl Channel {
     }
 
     fn receive(&self, py: Python<'_>, data: &[u8]) {
-        self.conn.receive(py, data);
+        self.conn.receive(py, &mut LastHead::default(), data);
         self.settle(py);
     }
 

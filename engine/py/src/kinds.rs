@@ -7,6 +7,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+/// How many references there are to it. With threads side by side they may be others by now.
+pub fn holders<T>(object: &Py<T>) -> isize {
+    // SAFETY: the object is alive, and reading its count changes nothing.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
 /// Whether it is a coroutine of an `async def` function.
 pub fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: the type of a live object is compared with one that is always there. `PyCoro_CheckExact` of the bindings asks

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use sennit_net::{Eagerness, Events, Interest, Readiness, Received, Spares, Woken};
+use sennit_wire::LastHead;
 
 use crate::clock;
 use crate::conn::{Conn, State, Transport};
@@ -40,6 +41,7 @@ pub struct Tools {
     buffer: Box<[u8]>,
     batch: Vec<Arrival>,
     spares: Spares,
+    last_head: LastHead,
 }
 
 /// A ready connection, and what it has received.
@@ -57,6 +59,7 @@ impl Tools {
             buffer: vec![0; RECEIVE].into_boxed_slice(),
             batch: Vec::with_capacity(BATCH),
             spares: Spares::new(SPARES),
+            last_head: LastHead::default(),
         }
     }
 }
@@ -193,38 +196,42 @@ fn receive(
 
 /// Answer what the batch has received, and send.
 fn serve_batch(py: Python<'_>, tools: &mut Tools) {
+    let Tools {
+        buffer,
+        batch,
+        spares,
+        last_head,
+        ..
+    } = tools;
     let mut looked = clock::moment();
     let mut sent = 0;
     let mut start = 0;
-    for place in 0..tools.batch.len() {
-        let Some(arrival) = tools.batch.get(place) else {
-            break;
-        };
+    for (place, arrival) in batch.iter().enumerate() {
         let bytes = match arrival.received {
-            Ok(Received::Bytes(count)) => tools.buffer.get(start..start + count),
+            Ok(Received::Bytes(count)) => buffer.get(start..start + count),
             _ => None,
         };
         start += bytes.map_or(0, <[u8]>::len);
-        tools.spares.lend(&mut arrival.conn.lock(py).out);
-        guarded(py, &arrival.conn, || answer(py, arrival, bytes));
+        spares.lend(&mut arrival.conn.lock(py).out);
+        guarded(py, &arrival.conn, || answer(py, arrival, last_head, bytes));
         // Where time has passed, the answers that are there don't wait for more.
         let now = clock::moment();
         if now != looked {
             looked = now;
-            send(py, &tools.batch, &mut tools.spares, sent..place + 1);
+            send(py, batch, spares, sent..place + 1);
             sent = place + 1;
         }
     }
-    send(py, &tools.batch, &mut tools.spares, sent..tools.batch.len());
-    tools.batch.clear();
+    send(py, batch, spares, sent..batch.len());
+    batch.clear();
 }
 
-fn answer(py: Python<'_>, arrival: &Arrival, bytes: Option<&[u8]>) {
+fn answer(py: Python<'_>, arrival: &Arrival, last_head: &mut LastHead, bytes: Option<&[u8]>) {
     let conn = &arrival.conn;
     match (&arrival.received, bytes) {
         (_, Some(bytes)) => {
             if !conn.drop_if_lingering(py, bytes.len()) {
-                conn.receive(py, bytes);
+                conn.receive(py, last_head, bytes);
             }
         }
         (Ok(Received::Eof), _) => conn.on_end_of_input(py),

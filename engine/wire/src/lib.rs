@@ -25,8 +25,8 @@ pub use calendar::http_date;
 pub use forwarded::{origin, Believed, Origin};
 pub use grammar::{is_field_value, is_token};
 pub use http1::{
-    push_http11_status_line, reason_phrase, Ended, Framed, Framing, Head, Receiver, RequestFacts,
-    Responder, Span, Step, Version, Wrote,
+    push_http11_status_line, reason_phrase, Ended, Framed, Framing, Head, LastHead, Receiver,
+    RequestFacts, Responder, Span, Step, Version, Wrote,
 };
 pub use limits::Limits;
 pub use networks::Network;

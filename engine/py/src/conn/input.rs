@@ -7,7 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sennit_wire::{
-    proxy_header, Framing, Head, ProxyHeader, RequestFacts, Responder, Step, Version, Violation,
+    proxy_header, Framing, Head, LastHead, ProxyHeader, RequestFacts, Responder, Step, Version,
+    Violation,
 };
 
 use super::sink::Poured;
@@ -53,7 +54,13 @@ enum Begun<'py> {
 
 impl State {
     /// Take from `input` from `used` on until something must be done outside of the lock.
-    fn next(&mut self, py: Python<'_>, input: &[u8], used: &mut usize) -> Next {
+    fn next(
+        &mut self,
+        py: Python<'_>,
+        last: &mut LastHead,
+        input: &[u8],
+        used: &mut usize,
+    ) -> Next {
         loop {
             if self.facts.deaf || matches!(self.transport, Transport::Closed) {
                 *used = input.len();
@@ -63,7 +70,8 @@ impl State {
                 return Next::Wait;
             }
             let rest = input.get(*used..).unwrap_or_default();
-            let (taken, step) = match self.receiver.advance(rest, &self.settings.limits) {
+            let limits = &self.settings.limits;
+            let (taken, step) = match self.receiver.advance_after(last, rest, limits) {
                 Ok(progress) => progress,
                 Err(violation) => return Next::Refuse(violation),
             };
@@ -105,8 +113,8 @@ impl State {
 }
 
 impl Conn {
-    /// Take bytes from the peer, and what was left over before, as far as it goes.
-    pub fn receive(self: &Arc<Self>, py: Python<'_>, fresh: &[u8]) {
+    /// Take bytes from the peer, and what was left over before, as far as it goes. `last` is the head that was parsed last.
+    pub fn receive(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, fresh: &[u8]) {
         let mut held = {
             let mut state = self.lock(py);
             if state.facts.busy {
@@ -115,18 +123,18 @@ impl Conn {
             }
             if state.facts.preamble {
                 drop(state);
-                return self.receive_preamble(py, fresh);
+                return self.receive_preamble(py, last, fresh);
             }
             state.facts.busy = true;
             std::mem::take(&mut state.input)
         };
         let used = if held.is_empty() {
-            let used = self.work_through(py, fresh);
+            let used = self.work_through(py, last, fresh);
             held.extend_from_slice(fresh.get(used..).unwrap_or_default());
             used
         } else {
             held.extend_from_slice(fresh);
-            let used = self.work_through(py, &held);
+            let used = self.work_through(py, last, &held);
             held.drain(..used.min(held.len()));
             used
         };
@@ -145,7 +153,7 @@ impl Conn {
     }
 
     /// Take bytes of the header that a proxy begins its connections with, and go on with what is behind it.
-    fn receive_preamble(self: &Arc<Self>, py: Python<'_>, fresh: &[u8]) {
+    fn receive_preamble(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, fresh: &[u8]) {
         let mut state = self.lock(py);
         state.input.extend_from_slice(fresh);
         match proxy_header(&state.input) {
@@ -158,7 +166,7 @@ impl Conn {
                     self.proxied.get_or_init(|| Box::new(ends.into()));
                 }
                 input.drain(..length.min(input.len()));
-                self.receive(py, &input);
+                self.receive(py, last, &input);
             }
             Err(_) => {
                 drop(state);
@@ -169,7 +177,7 @@ impl Conn {
         }
     }
 
-    fn work_through(self: &Arc<Self>, py: Python<'_>, input: &[u8]) -> usize {
+    fn work_through(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, input: &[u8]) -> usize {
         let mut used = 0;
         let mut served = 0;
         let mut waiting: Option<Py<Request>> = None;
@@ -181,7 +189,7 @@ impl Conn {
                 if state.facts.backlog {
                     return used;
                 }
-                state.next(py, input, &mut used)
+                state.next(py, last, input, &mut used)
             };
             match next {
                 Next::Wait => match waiting.take() {

@@ -9,7 +9,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use sennit_coding::Failed;
 use sennit_net::{Flushed, Interest};
-use sennit_wire::Wrote;
+use sennit_wire::{LastHead, Wrote};
 use smallvec::SmallVec;
 
 use super::{Conn, Facts, Sink, State, Transport, Waiting};
@@ -669,7 +669,7 @@ impl Conn {
                 && !state.is_clogged()
         };
         if usable {
-            self.receive(py, &[]);
+            self.receive(py, &mut LastHead::default(), &[]);
         }
     }
 }

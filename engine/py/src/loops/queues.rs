@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::handle::{Handle, TimerHandle};
+use crate::kinds::holders;
 use crate::lock::Lock;
 
 /// Among so many timers those that are cancelled may stay until their time comes.
@@ -69,9 +69,7 @@ impl Entry {
 /// Show the garbage collector, which doesn't know `handle`, what it holds. Where others have the handle, too, that is
 /// held by them as well, and isn't shown: it is taken to be in use.
 fn visit_through(handle: &Py<Handle>, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-    // SAFETY: the object is alive, and reading its count changes nothing.
-    let holders = unsafe { ffi::Py_REFCNT(handle.as_ptr()) };
-    if holders > 1 {
+    if holders(handle) > 1 {
         return Ok(());
     }
     handle.get().visit(visit)

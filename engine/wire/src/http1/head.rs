@@ -1,8 +1,10 @@
 //! A request head: how it is parsed in one go, and what it answers about itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::fields::{cut_line, span, FieldSpan, Line};
+use super::last_head::LastHead;
 use super::line::check_target_form;
 use crate::grammar::{decimal, is_authority, is_token, list_members, target_run, token_run};
 use crate::{Limits, Violation};
@@ -34,9 +36,12 @@ pub enum Framing {
     Chunked,
 }
 
-/// A request head that obeys RFC 9112: a copy of its bytes, and where things stand in them.
+/// A request head that obeys RFC 9112: a copy of its bytes, and where things stand in them. Clones share it.
 #[derive(Clone)]
-pub struct Head {
+pub struct Head(Arc<Parts>);
+
+/// What a head is made of.
+struct Parts {
     /// A packed [`FieldSpan`] per field, and behind them, to need one allocation and not two, the bytes of the head.
     store: Vec<u8>,
     start: u32,
@@ -47,53 +52,79 @@ pub struct Head {
     keep_alive: bool,
     expects_continue: bool,
     upgrade_requested: bool,
+    /// It has a field with what only its client may know.
+    has_secrets: bool,
 }
 
 impl Head {
+    /// A head of these parts, in the memory of `old` if nobody else has that one.
+    fn of(parts: Parts, old: Option<Head>) -> Self {
+        if let Some(mut head) = old {
+            if let Some(place) = Arc::get_mut(&mut head.0) {
+                *place = parts;
+                return head;
+            }
+        }
+        Head(Arc::new(parts))
+    }
+
+    /// The memory for what a head stores, emptied, if nobody else has the head.
+    fn take_store(&mut self) -> Option<Vec<u8>> {
+        let parts = Arc::get_mut(&mut self.0)?;
+        let mut store = std::mem::take(&mut parts.store);
+        store.clear();
+        Some(store)
+    }
+
+    /// Whether one of its fields is to be kept from everybody but its client: credentials (RFC 9110 section 11), cookies.
+    pub(super) fn has_secrets(&self) -> bool {
+        self.0.has_secrets
+    }
+
     /// The method as sent; methods are case-sensitive.
     #[must_use]
     pub fn method(&self) -> &[u8] {
-        span(self.bytes(), 0, self.method_len)
+        span(self.bytes(), 0, self.0.method_len)
     }
 
     /// The request target as sent: bytes 0x21 to 0x7e without `#`, in one of the forms of RFC 9112 section 3.2.
     #[must_use]
     pub fn target(&self) -> &[u8] {
-        let start = self.method_len + 1;
-        span(self.bytes(), start, self.target_end - start)
+        let start = self.0.method_len + 1;
+        span(self.bytes(), start, self.0.target_end - start)
     }
 
     /// The bytes behind the request line: all field lines and the empty one.
     #[must_use]
     pub fn field_lines(&self) -> &[u8] {
-        let start = self.target_end as usize + VERSION_BYTES + 2;
+        let start = self.0.target_end as usize + VERSION_BYTES + 2;
         self.bytes().get(start..).unwrap_or_default()
     }
 
     /// The version in the request line.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.version
+        self.0.version
     }
 
     /// How the body's length is told.
     #[must_use]
     pub fn framing(&self) -> Framing {
-        self.framing
+        self.0.framing
     }
 
     /// Whether the client lets the connection persist (RFC 9112 section 9.3): on HTTP/1.1 unless `close` is among
     /// the members of Connection, on HTTP/1.0 only with `keep-alive` there and no `close`.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
-        self.keep_alive
+        self.0.keep_alive
     }
 
     /// Whether the client waits for a 100 before it sends the body: `Expect: 100-continue` in any case on HTTP/1.1.
     /// Other expectations are ignored, as RFC 9110 section 10.1.1 allows.
     #[must_use]
     pub fn expects_continue(&self) -> bool {
-        self.expects_continue
+        self.0.expects_continue
     }
 
     /// Whether the method is HEAD.
@@ -107,9 +138,10 @@ impl Head {
     pub fn fields(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator + Clone {
-        let packed = self.store.get(..self.start as usize).unwrap_or_default();
+        let packed = self.0.store.get(..self.0.start as usize);
         let head = self.bytes();
         packed
+            .unwrap_or_default()
             .chunks_exact(FieldSpan::PACKED)
             .map(|packed| FieldSpan::unpack(packed).of(head))
     }
@@ -127,11 +159,13 @@ impl Head {
     /// Never on HTTP/1.0 (RFC 9110 section 7.8).
     #[must_use]
     pub fn upgrade_requested(&self) -> bool {
-        self.upgrade_requested
+        self.0.upgrade_requested
     }
 
-    fn bytes(&self) -> &[u8] {
-        self.store.get(self.start as usize..).unwrap_or_default()
+    /// As it was sent, with the empty line.
+    pub(super) fn bytes(&self) -> &[u8] {
+        let start = self.0.start as usize;
+        self.0.store.get(start..).unwrap_or_default()
     }
 }
 
@@ -142,17 +176,24 @@ impl fmt::Debug for Head {
             formatter,
             "Head({:?}, {:?})",
             bytes.to_string(),
-            self.framing
+            self.framing()
         )
     }
 }
 
 /// Parses the head that `input` begins with. Gives it and its length, or nothing when it isn't all there, or its lines are
-/// not as they should be.
+/// not as they should be. The one that was parsed before, `last`, may be the same.
 ///
 /// A violation found here is final only where a [`HeadScan`](super::scan::HeadScan) found nothing wrong with the
 /// lines of this head: the scan knows which of several offences comes first.
-pub(crate) fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Head, usize)>, Violation> {
+pub(crate) fn parse(
+    input: &[u8],
+    limits: &Limits,
+    last: &mut LastHead,
+) -> Result<Option<(Head, usize)>, Violation> {
+    if let Some(again) = last.again(input, limits) {
+        return Ok(Some(again));
+    }
     #[cfg(test)]
     super::tests::work::add(input.len());
     // Positions are kept in 32 bits.
@@ -166,7 +207,11 @@ pub(crate) fn parse(input: &[u8], limits: &Limits) -> Result<Option<(Head, usize
     let method = within.get(..line.method_len).unwrap_or_default();
     let target = within.get(line.method_len + 1..line.target_end);
     check_target_form(method, target.unwrap_or_default())?;
-    read_fields(within, &line, limits)
+    let read = read_fields(within, &line, limits, last.take())?;
+    if let Some((head, _)) = &read {
+        last.keep(head, limits);
+    }
+    Ok(read)
 }
 
 /// A request line (RFC 9112 section 3), cut.
@@ -203,15 +248,18 @@ impl RequestLine {
     }
 }
 
-/// Makes the head of its request line and of the fields that follow it in `input`.
+/// Makes the head of its request line and of the fields that follow it in `input`, if possible in the memory of `old`.
 fn read_fields(
     input: &[u8],
     line: &RequestLine,
     limits: &Limits,
+    mut old: Option<Head>,
 ) -> Result<Option<(Head, usize)>, Violation> {
     let fields_start = line.end() + 2;
-    let room = USUAL_FIELDS * FieldSpan::PACKED + input.len().min(USUAL_LENGTH);
-    let mut store = Vec::with_capacity(room);
+    let mut store = old.as_mut().and_then(Head::take_store).unwrap_or_else(|| {
+        let room = USUAL_FIELDS * FieldSpan::PACKED + input.len().min(USUAL_LENGTH);
+        Vec::with_capacity(room)
+    });
     let mut facts = Facts::default();
     let (mut at, mut fields_end) = (fields_start, fields_start);
     let length = loop {
@@ -235,18 +283,19 @@ fn read_fields(
     let start = store.len() as u32;
     store.extend_from_slice(input.get(..length).unwrap_or(input));
     let version = line.version;
-    let head = Head {
+    let parts = Parts {
         framing: facts.framing(version)?,
         keep_alive: !facts.close && (version == Version::Http11 || facts.keep_alive),
         expects_continue: version == Version::Http11 && facts.expects_continue,
         upgrade_requested: version == Version::Http11 && facts.lists_upgrade && facts.has_upgrade,
+        has_secrets: facts.has_secrets,
         store,
         start,
         method_len: line.method_len as u32,
         target_end: line.target_end as u32,
         version,
     };
-    Ok(Some((head, length)))
+    Ok(Some((Head::of(parts, old), length)))
 }
 
 /// What the fields say about the connection and the body, gathered in one pass.
@@ -260,6 +309,7 @@ struct Facts {
     lists_upgrade: bool,
     has_upgrade: bool,
     expects_continue: bool,
+    has_secrets: bool,
 }
 
 /// What a Transfer-Encoding field says.
@@ -279,6 +329,10 @@ impl Facts {
                 self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
                 Ok(())
             }
+            6 if name.eq_ignore_ascii_case(b"cookie") => {
+                self.has_secrets = true;
+                Ok(())
+            }
             7 if name.eq_ignore_ascii_case(b"upgrade") => {
                 self.has_upgrade = true;
                 Ok(())
@@ -287,9 +341,17 @@ impl Facts {
                 self.note_connection(value);
                 Ok(())
             }
+            13 if name.eq_ignore_ascii_case(b"authorization") => {
+                self.has_secrets = true;
+                Ok(())
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.note_content_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 self.note_transfer_encoding(value)
+            }
+            19 if name.eq_ignore_ascii_case(b"proxy-authorization") => {
+                self.has_secrets = true;
+                Ok(())
             }
             _ => Ok(()),
         }

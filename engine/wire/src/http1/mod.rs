@@ -5,6 +5,7 @@ mod body;
 pub mod client;
 mod fields;
 mod head;
+mod last_head;
 mod line;
 mod request;
 mod response;
@@ -14,6 +15,7 @@ mod status;
 mod tests;
 
 pub use head::{Framing, Head, Version};
+pub use last_head::LastHead;
 pub use request::{Receiver, Step};
 pub use response::{push_http11_status_line, Ended, Framed, RequestFacts, Responder, Span, Wrote};
 pub use status::reason_phrase;

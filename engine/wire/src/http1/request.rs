@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::body::{ChunkDecoder, Decoded};
 use super::head::{self, Framing, Head};
+use super::last_head::LastHead;
 use super::scan::HeadScan;
 use crate::{Limits, Violation};
 
@@ -83,8 +84,22 @@ impl Receiver {
     /// # Errors
     /// What the peer did wrong, as soon as it can be told; the same again ever after.
     pub fn advance(&mut self, input: &[u8], limits: &Limits) -> Result<(usize, Step), Violation> {
+        self.advance_after(&mut LastHead::default(), input, limits)
+    }
+
+    /// The same by one who keeps the head that was parsed last, on this connection or on another: it makes no difference
+    /// but for the time it takes.
+    ///
+    /// # Errors
+    /// As [`Receiver::advance`].
+    pub fn advance_after(
+        &mut self,
+        last: &mut LastHead,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<(usize, Step), Violation> {
         let result = match &mut self.phase {
-            Phase::AwaitingHead(..) => self.advance_head(input, limits),
+            Phase::AwaitingHead(..) => self.advance_head(last, input, limits),
             Phase::Fixed { length, .. } if *length > self.body_limit => {
                 Err(Violation::BodyTooLarge)
             }
@@ -117,7 +132,12 @@ impl Receiver {
         result
     }
 
-    fn advance_head(&mut self, input: &[u8], limits: &Limits) -> Result<(usize, Step), Violation> {
+    fn advance_head(
+        &mut self,
+        last: &mut LastHead,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<(usize, Step), Violation> {
         let Phase::AwaitingHead(scan, leading) = &mut self.phase else {
             return Ok((0, Step::NeedMore));
         };
@@ -133,13 +153,13 @@ impl Receiver {
         let mut parsed = None;
         if scan.is_fresh() {
             // The common case, a head in one piece. If it is wrong, the scan finds out what comes first.
-            parsed = head::parse(input, limits).unwrap_or_default();
+            parsed = head::parse(input, limits, last).unwrap_or_default();
         }
         if parsed.is_none() {
             let Some(length) = scan.run(input, limits)? else {
                 return Ok((skipped, Step::NeedMore));
             };
-            parsed = head::parse(input.get(..length).unwrap_or(input), limits)?;
+            parsed = head::parse(input.get(..length).unwrap_or(input), limits, last)?;
         }
         // A head that the scan holds for complete and the parser doesn't can't be; refused if it were.
         let (head, length) = parsed.ok_or(Violation::RequestLineMalformed)?;

@@ -3,6 +3,7 @@
 mod bodies;
 mod heads;
 mod hostile;
+mod last_head;
 mod replay;
 mod responses;
 mod splits;

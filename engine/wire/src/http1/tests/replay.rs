@@ -1,6 +1,6 @@
 //! Feeds a receiver in every way bytes can arrive and compares what comes of it.
 
-use crate::{Framing, Limits, Receiver, Step, Version, Violation};
+use crate::{Framing, LastHead, Limits, Receiver, Step, Version, Violation};
 
 /// What a receiver made of some bytes, cuts between pieces of data left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,12 +66,13 @@ pub(super) fn replay<'a>(
     body_limit: Option<u64>,
 ) -> Outcome {
     let mut receiver = Receiver::new();
+    let mut last = LastHead::default();
     let mut outcome = Outcome::default();
     let mut waiting = Vec::new();
     for piece in pieces {
         waiting.extend_from_slice(piece);
         loop {
-            let (consumed, step) = match receiver.advance(&waiting, limits) {
+            let (consumed, step) = match receiver.advance_after(&mut last, &waiting, limits) {
                 Ok(result) => result,
                 Err(violation) => {
                     assert_eq!(
