@@ -51,6 +51,16 @@ class LoadTable:
         found = {name: median_of(samples) for name, samples in self.samples.items() if samples}
         return dict(sorted(found.items(), key=lambda item: -item[1].requests_per_second))
 
+    def ratio(self, name: str, reference: str | None, figure: str) -> float | None:
+        """Return a server's figure as a multiple of a reference's: the median of the rounds' ratios.
+
+        The machine's speed drifts more from round to round than within one, in which all servers are measured
+        in turns. None where one of them wasn't measured.
+        """
+        pairs = zip(self.samples.get(name, ()), self.samples.get(reference or "", ()), strict=False)
+        quotients = [getattr(ours, figure) / getattr(theirs, figure) for ours, theirs in pairs]
+        return statistics.median(quotients) if quotients else None
+
 
 @dataclass
 class PlainTable:
@@ -113,20 +123,20 @@ class Findings:
         self.loads += [table for table in older.loads if table.key not in keys]
         self.others += [table for table in older.others if table.key not in keys]
 
-    def load(self, key: str) -> dict[str, Sample]:
+    def load(self, key: str) -> LoadTable | None:
+        """Return the load table `key`, None if it wasn't measured."""
+        return next((table for table in self.loads if table.key == key), None)
+
+    def medians(self, key: str) -> dict[str, Sample]:
         """Return the medians of the load table `key`, nothing if it wasn't measured."""
-        return next((table.medians() for table in self.loads if table.key == key), {})
+        table = self.load(key)
+        return table.medians() if table else {}
 
     def other(self, key: str) -> dict[str, tuple[float, ...]]:
         """Return the rows of the plain table `key`, nothing if it wasn't measured."""
         return next((table.rows for table in self.others if table.key == key), {})
 
 
-def best_peer(names: Iterable[str]) -> str | None:
-    """Return the first of the servers, ordered best first, that is neither a reference nor Sennit."""
-    return next((name for name in names if name not in REFERENCES | {SENNIT}), None)
-
-
-def ratio(value: float, reference: float | None) -> float | None:
-    """Return `value` as a multiple of `reference`, None where there is none to compare with."""
-    return value / reference if reference else None
+def peers_of(names: Iterable[str]) -> list[str]:
+    """Return those of the servers that are neither references nor Sennit."""
+    return [name for name in names if name not in REFERENCES | {SENNIT}]

@@ -1,9 +1,10 @@
 """What Sennit must reach, judged by the findings."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from benchmarks.figures import Findings, Sample, best_peer
-from benchmarks.servers import LIMIT, NGINX, REFERENCES, SENNIT
+from benchmarks.figures import Findings, peers_of
+from benchmarks.servers import LIMIT, NGINX, SENNIT
 
 ASYNCIO_PEERS = frozenset(
     {
@@ -67,7 +68,11 @@ def judge(findings: Findings) -> list[Verdict]:
         _at_least("async-64: requests/s of the limit's on buy-64", 0.75, _async_of_limit(findings)),
         _at_least("sleep0-64: requests/s of the best asyncio peer's", 1.0, _sleep0_of_asyncio(findings)),
         *(
-            _at_least(f"{key}: requests/s of the best peer's", 1.0, _of_peer(findings, key))
+            _at_least(
+                f"{key}: requests/s of the best peer's",
+                1.0,
+                _of_peers(findings, key, "requests_per_second", min),
+            )
             for key in (*RACES, *OF_NGINX, *ASGI_RACES)
         ),
         *(
@@ -87,7 +92,11 @@ def judge(findings: Findings) -> list[Verdict]:
             _of(findings, "proxy-64", NGINX, "requests_per_second"),
         ),
         *(
-            _at_most(f"{key}: CPU per request of the thriftiest peer's", 1.0, _cpu_of_peer(findings, key))
+            _at_most(
+                f"{key}: CPU per request of the thriftiest peer's",
+                1.0,
+                _of_peers(findings, key, "cpu_us_per_request", max),
+            )
             for key in ("buy-64", *ASGI_RACES)
         ),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
@@ -108,49 +117,39 @@ def _at_most(goal: str, bound: float, found: float | None) -> Verdict | None:
     return None if found is None else Verdict(goal, f"at most {bound:g}", found, found <= bound)
 
 
-def _quotient(ours: float | None, theirs: float | None) -> float | None:
-    return None if ours is None or not theirs else ours / theirs
-
-
-def _figure(medians: dict[str, Sample], name: str | None, figure: str) -> float | None:
-    sample = medians.get(name or "")
-    return None if sample is None else float(getattr(sample, figure))
-
-
 def _of_limit(findings: Findings, key: str, figure: str) -> float | None:
     return _of(findings, key, LIMIT, figure)
 
 
 def _of(findings: Findings, key: str, reference: str, figure: str) -> float | None:
-    medians = findings.load(key)
-    return _quotient(_figure(medians, SENNIT, figure), _figure(medians, reference, figure))
+    table = findings.load(key)
+    return table.ratio(SENNIT, reference, figure) if table else None
 
 
 def _async_of_limit(findings: Findings) -> float | None:
-    ours = _figure(findings.load("async-64"), SENNIT, "requests_per_second")
-    return _quotient(ours, _figure(findings.load("buy-64"), LIMIT, "requests_per_second"))
+    ours, limit = findings.medians("async-64").get(SENNIT), findings.medians("buy-64").get(LIMIT)
+    return ours.requests_per_second / limit.requests_per_second if ours and limit else None
 
 
-def _of_peer(findings: Findings, key: str) -> float | None:
-    medians = findings.load(key)
-    theirs = _figure(medians, best_peer(medians), "requests_per_second")
-    return _quotient(_figure(medians, SENNIT, "requests_per_second"), theirs)
+def _of_peers(
+    findings: Findings,
+    key: str,
+    figure: str,
+    worst: Callable[[Iterable[float]], float],
+    peers: Iterable[str] | None = None,
+) -> float | None:
+    """Return the worst of the ratios to the peers, each of which is to be beaten."""
+    table = findings.load(key)
+    if table is None:
+        return None
+    chosen = peers_of(table.samples) if peers is None else peers
+    ratios = [table.ratio(SENNIT, peer, figure) for peer in chosen]
+    found = [ratio for ratio in ratios if ratio is not None]
+    return worst(found) if found else None
 
 
 def _sleep0_of_asyncio(findings: Findings) -> float | None:
-    medians = findings.load("sleep0-64")
-    best = next((name for name in medians if name in ASYNCIO_PEERS), None)
-    theirs = _figure(medians, best, "requests_per_second")
-    return _quotient(_figure(medians, SENNIT, "requests_per_second"), theirs)
-
-
-def _cpu_of_peer(findings: Findings, key: str) -> float | None:
-    medians = findings.load(key)
-    thriftiest = min(
-        (sample.cpu_us_per_request for name, sample in medians.items() if name not in REFERENCES | {SENNIT}),
-        default=None,
-    )
-    return _quotient(_figure(medians, SENNIT, "cpu_us_per_request"), thriftiest)
+    return _of_peers(findings, "sleep0-64", "requests_per_second", min, ASYNCIO_PEERS)
 
 
 def _value(findings: Findings, key: str, column: int) -> float | None:

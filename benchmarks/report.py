@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.figures import Findings, LoadTable, PlainTable, Sample, best_peer, ratio
+from benchmarks.figures import Findings, LoadTable, PlainTable, Sample, peers_of
 from benchmarks.goals import Verdict, judge
 from benchmarks.servers import LIMIT, SENNIT, SERVERS
 
@@ -45,8 +45,7 @@ def number(value: float | None, digits: int = 2) -> str:
 def load_grid(table: LoadTable) -> str:
     """Return a load scenario's table, fastest first, with ratios to the limit and to the best peer."""
     medians = table.medians()
-    limit = medians.get(LIMIT)
-    peer = medians.get(best_peer(medians) or "")
+    peer = next(iter(peers_of(medians)), None)
     header = ["server", "requests/s", "of the limit", "of the best peer", "p50 µs", "p99 µs"]
     header += ["CPU µs/request", "of the limit", "RSS MiB"]
     rows = []
@@ -55,12 +54,12 @@ def load_grid(table: LoadTable) -> str:
             [
                 _label(name),
                 number(sample.requests_per_second, 0),
-                number(ratio(sample.requests_per_second, limit.requests_per_second if limit else None)),
-                number(ratio(sample.requests_per_second, peer.requests_per_second if peer else None)),
+                number(table.ratio(name, LIMIT, "requests_per_second")),
+                number(table.ratio(name, peer, "requests_per_second")),
                 number(sample.p50_us, 1),
                 number(sample.p99_us, 1),
                 number(sample.cpu_us_per_request),
-                number(ratio(sample.cpu_us_per_request, limit.cpu_us_per_request if limit else None)),
+                number(table.ratio(name, LIMIT, "cpu_us_per_request")),
                 number(sample.rss_kib / 1024, 1),
             ]
         )
@@ -91,7 +90,8 @@ def tables(findings: Findings) -> str:
         parts += ["## What Sennit must reach\n", _verdict_grid(judge(findings))]
     for load in findings.loads:
         rounds = max((len(samples) for samples in load.samples.values()), default=0)
-        how = f"Rounds of {load.seconds:g} s: {rounds}, medians; generator: {GENERATORS[load.generator]}.\n"
+        how = f"Rounds of {load.seconds:g} s: {rounds}; medians, for the ratios of each round's ratios; "
+        how += f"generator: {GENERATORS[load.generator]}.\n"
         connections = "1 connection" if load.connections == 1 else f"{load.connections} connections"
         parts += [f"## `{load.key}`: {load.title}, {connections}\n", how, load_grid(load)]
     for plain in findings.others:
@@ -113,7 +113,7 @@ def _verdict_grid(verdicts: list[Verdict]) -> str:
 def summary(findings: Findings) -> str:
     """Return the short table for README: a row per server, a column per figure that decides."""
     loads = ("buy-64", "async-64", "echo1k-64", "dynamic-64", "stream-64")
-    medians = {key: findings.load(key) for key in loads}
+    medians = {key: findings.medians(key) for key in loads}
     idle, startup = findings.other("idle"), findings.other("startup")
     names = list(medians["buy-64"]) or list(startup)
     header = ["server", "GET 402", "CPU µs", "async", "POST 1 KiB", "dynamic child", "64 chunks"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.figures import Findings, LoadTable, PlainTable, Sample, best_peer, median_of, ratio
+from benchmarks.figures import Findings, LoadTable, PlainTable, Sample, median_of, peers_of
 
 
 def sample(rate: float, p50: float = 100.0, cpu: float = 10.0) -> Sample:
@@ -32,18 +32,25 @@ def test_medians_come_fastest_first_and_without_servers_that_failed() -> None:
     assert list(table.medians()) == ["fast", "slow"]
 
 
-@pytest.mark.parametrize(
-    ("names", "best"),
-    [(["limit", "sennit", "bjoern", "uvicorn"], "bjoern"), (["sennit", "limit"], None), ([], None)],
-)
-def test_best_peer_is_neither_the_limit_nor_sennit(names: list[str], best: str | None) -> None:
-    assert best_peer(names) == best
+def test_peers_are_all_but_references_and_sennit() -> None:
+    assert peers_of(["limit", "sennit", "bjoern", "nginx", "uvicorn"]) == ["bjoern", "uvicorn"]
 
 
-def test_ratio_needs_something_to_compare_with() -> None:
-    assert ratio(3.0, 2.0) == 1.5
-    assert ratio(3.0, None) is None
-    assert ratio(3.0, 0.0) is None
+def test_ratio_is_the_median_of_the_rounds() -> None:
+    ours, theirs = ([sample(rate) for rate in rates] for rates in ((10, 30, 60), (20, 20, 20)))
+    table = LoadTable("buy", "", 64, "wrk", 1.0, {"sennit": ours, "bjoern": theirs, "limit": []})
+    assert table.ratio("sennit", "bjoern", "requests_per_second") == 1.5
+    assert table.ratio("sennit", "limit", "requests_per_second") is None
+    assert table.ratio("sennit", "twisted", "requests_per_second") is None
+    assert table.ratio("sennit", None, "requests_per_second") is None
+
+
+def test_ratio_compares_what_was_measured_in_the_same_minute() -> None:
+    slow_then_fast = [sample(rate) for rate in (10, 11, 100)]
+    fast_then_slow = [sample(rate) for rate in (9, 100, 90)]
+    table = LoadTable("buy", "", 64, "wrk", 1.0, {"sennit": slow_then_fast, "bjoern": fast_then_slow})
+    found = table.ratio("sennit", "bjoern", "requests_per_second")
+    assert found == pytest.approx(10 / 9)
 
 
 def test_findings_survive_json() -> None:
@@ -55,11 +62,11 @@ def test_older_tables_are_kept_unless_measured_again() -> None:
     newer, older = findings(sennit=2.0), findings(sennit=1.0)
     older.loads.append(LoadTable("echo1k", "", 64, "wrk", 1.0, {"sennit": [sample(7)]}))
     newer.keep_from(older)
-    assert newer.load("buy-64")["sennit"].requests_per_second == 2.0
-    assert newer.load("echo1k-64")["sennit"].requests_per_second == 7.0
+    assert newer.medians("buy-64")["sennit"].requests_per_second == 2.0
+    assert newer.medians("echo1k-64")["sennit"].requests_per_second == 7.0
     assert len(newer.others) == 1
 
 
 def test_table_that_was_not_measured_is_empty() -> None:
-    assert findings().load("dynamic-64") == {}
+    assert findings().medians("dynamic-64") == {}
     assert findings().other("idle") == {}
