@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 from benchmarks import answers, load
 from benchmarks.figures import Findings, LoadTable, Sample
@@ -11,6 +12,7 @@ from benchmarks.scenarios import HEAVY, Scenario
 from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Server, running
 
 SETTLE_SECONDS = 0.05
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 EXPECTED_TROUBLE = (NotStarted, answers.WrongAnswer, load.LoadFailed, OSError)
@@ -58,16 +60,20 @@ def _measure_round(
     """Start all servers anew and measure each of them once.
 
     Where the kernel has put a process's memory makes it faster or slower for all of its life: by a tenth, and
-    now and then by a third.
+    now and then by a third. Who is started first is worse off than who is started last, so that each is in
+    turn.
     """
     with ExitStack() as stack:
         stack.enter_context(launcher.upstream(scenario))
         ready: list[Running] = []
+        able = [
+            server
+            for server in chosen
+            if scenario.program in server.programs
+            and f"{server.name} {scenario.name}" not in findings.failures
+        ]
         # The limit starts last: it copies the answer that Sennit gave to the check.
-        for server in sorted(chosen, key=lambda server: server.name == LIMIT):
-            key = f"{server.name} {scenario.name}"
-            if scenario.program not in server.programs or key in findings.failures:
-                continue
+        for server in sorted(_turned(able, number), key=lambda server: server.name == LIMIT):
             try:
                 started = stack.enter_context(running(launcher, server, scenario))
                 answer = answers.check(started.port, scenario)
@@ -78,12 +84,16 @@ def _measure_round(
                 launcher.set_limit_answer(scenario, answer.raw)
             started.pause()
             ready.append(started)
-        # Each round begins with another server, so that none always follows the same one.
-        shift = number % max(1, len(ready))
         for table in tables:
             effort = load.Effort(table.connections, plan.seconds, plan.warmup)
-            for started in ready[shift:] + ready[:shift]:
+            for started in _turned(ready, number // max(1, len(ready))):
                 _measure_once(started, scenario, table, effort, findings, say)
+
+
+def _turned(servers: Sequence[T], by: int) -> list[T]:
+    """Return the servers with another one first in each round."""
+    shift = by % max(1, len(servers))
+    return [*servers[shift:], *servers[:shift]]
 
 
 def _measure_once(
