@@ -1,5 +1,6 @@
 """Measures the load scenarios: all servers of a scenario side by side, started anew for each round."""
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,6 +13,8 @@ from benchmarks.scenarios import HEAVY, Scenario
 from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Server, running
 
 SETTLE_SECONDS = 0.05
+SLICES = 5
+SLICE_WARMUP = 0.05
 T = TypeVar("T")
 Say = Callable[[str], None]
 
@@ -85,9 +88,8 @@ def _measure_round(
             started.pause()
             ready.append(started)
         for table in tables:
-            effort = load.Effort(table.connections, plan.seconds, plan.warmup)
-            for started in _turned(ready, number // max(1, len(ready))):
-                _measure_once(started, scenario, table, effort, findings, say)
+            turns = _turned(ready, number // max(1, len(ready)))
+            _measure_table(turns, scenario, table, plan, findings, say)
 
 
 def _turned(servers: Sequence[T], by: int) -> list[T]:
@@ -96,31 +98,59 @@ def _turned(servers: Sequence[T], by: int) -> list[T]:
     return [*servers[shift:], *servers[:shift]]
 
 
-def _measure_once(
-    started: Running, scenario: Scenario, table: LoadTable, effort: load.Effort, findings: Findings, say: Say
+def _measure_table(
+    turns: Sequence[Running],
+    scenario: Scenario,
+    table: LoadTable,
+    plan: Plan,
+    findings: Findings,
+    say: Say,
 ) -> None:
-    name = started.server.name
-    if f"{name} {table.key}" in findings.failures:
-        return
-    started.resume()
-    time.sleep(SETTLE_SECONDS)
-    try:
-        seen = load.run(table.generator, started.port, scenario, effort, started.cpu_seconds)
-        sample = Sample(
-            seen.requests_per_second,
-            seen.p50_us,
-            seen.p99_us,
-            1e6 * seen.cpu_seconds / seen.answered,
-            started.rss_kib(),
-        )
-    except EXPECTED_TROUBLE as trouble:
-        _note(findings, say, name, table.key, trouble)
-        table.samples.pop(name, None)
-        return
-    finally:
-        started.pause()
-    table.samples.setdefault(name, []).append(sample)
-    say(
+    """Measure each server for the round's seconds: slice by slice, in turns, where the generator can do less
+    than a second, since the machine's speed changes within one.
+    """
+    slices = SLICES if table.generator == HEAVY else 1
+    seen: dict[str, list[load.Load]] = {}
+    for slice_number in range(slices):
+        warmup = SLICE_WARMUP if slice_number else plan.warmup
+        effort = load.Effort(table.connections, plan.seconds / slices, warmup)
+        for started in _turned(turns, slice_number):
+            name = started.server.name
+            if f"{name} {table.key}" in findings.failures:
+                continue
+            started.resume()
+            time.sleep(SETTLE_SECONDS)
+            try:
+                part = load.run(table.generator, started.port, scenario, effort, started.cpu_seconds)
+            except EXPECTED_TROUBLE as trouble:
+                _note(findings, say, name, table.key, trouble)
+                table.samples.pop(name, None)
+                continue
+            finally:
+                started.pause()
+            seen.setdefault(name, []).append(part)
+    for started in turns:
+        name = started.server.name
+        if f"{name} {table.key}" not in findings.failures:
+            sample = _sample(seen[name], started.rss_kib())
+            table.samples.setdefault(name, []).append(sample)
+            say(_line(table, name, sample))
+
+
+def _sample(parts: Sequence[load.Load], rss_kib: int) -> Sample:
+    """Return what slices of equal length come to together."""
+    cpu_seconds, answered = sum(part.cpu_seconds for part in parts), sum(part.answered for part in parts)
+    return Sample(
+        statistics.mean(part.requests_per_second for part in parts),
+        statistics.median(part.p50_us for part in parts),
+        statistics.median(part.p99_us for part in parts),
+        1e6 * cpu_seconds / answered,
+        rss_kib,
+    )
+
+
+def _line(table: LoadTable, name: str, sample: Sample) -> str:
+    return (
         f"{table.key:12} {name:15} {sample.requests_per_second:8.0f} requests/s  p50 {sample.p50_us:8.1f} µs"
         f"  p99 {sample.p99_us:8.1f} µs  {sample.cpu_us_per_request:7.2f} µs CPU each"
     )

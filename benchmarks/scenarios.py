@@ -92,7 +92,7 @@ LOADS: tuple[Scenario, ...] = (
     ),
     Scenario("wsgi", "a WSGI application's page", "wsgi", "/wsgi", 200, HELLO),
     Scenario("wsgi-pool", "the same in a thread of a pool", "wsgi_pool", "/wsgi", 200, HELLO),
-    Scenario("flask", "a page of Flask's", "flask", "/flask", 200, HELLO),
+    Scenario("flask", "a page of Flask's", "flask", "/flask", 200, HELLO, generator=HEAVY),
     Scenario("static1k", "a file of 1 KiB", "static", "/static/1k.html", 200, files.content("1k.html")),
     Scenario(
         "static64k",
@@ -124,7 +124,9 @@ LOADS: tuple[Scenario, ...] = (
     ),
     Scenario("proxy", "the 402 page of a server behind, passed on", "proxy", "/buy", 402, PAGE),
     Scenario("asgi", "ASGI, a greeting", "asgi_hello", "/", 200, HELLO),
-    Scenario("starlette", "Starlette, JSON", "starlette", "/json", 200, b'{"hello":"world"}'),
+    Scenario(
+        "starlette", "Starlette, JSON", "starlette", "/json", 200, b'{"hello":"world"}', generator=HEAVY
+    ),
     Scenario(
         "fastapi",
         "FastAPI, a pydantic model as JSON",
@@ -132,6 +134,7 @@ LOADS: tuple[Scenario, ...] = (
         "/item/5",
         200,
         b'{"number":5,"name":"A sennit","price":2.5,"tags":["cord","braided"]}',
+        generator=HEAVY,
     ),
     Scenario(
         "asgi-stream",
