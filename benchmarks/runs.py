@@ -93,7 +93,7 @@ def _measure_round(
 
 
 def _turned(servers: Sequence[T], by: int) -> list[T]:
-    """Return the servers with another one first in each round."""
+    """Return the servers in the same order, beginning so many places later."""
     shift = by % max(1, len(servers))
     return [*servers[shift:], *servers[:shift]]
 
@@ -118,23 +118,26 @@ def _measure_table(
             name = started.server.name
             if f"{name} {table.key}" in findings.failures:
                 continue
-            started.resume()
-            time.sleep(SETTLE_SECONDS)
             try:
-                part = load.run(table.generator, started.port, scenario, effort, started.cpu_seconds)
+                seen.setdefault(name, []).append(_measure_slice(started, scenario, table, effort))
             except EXPECTED_TROUBLE as trouble:
                 _note(findings, say, name, table.key, trouble)
                 table.samples.pop(name, None)
-                continue
-            finally:
-                started.pause()
-            seen.setdefault(name, []).append(part)
     for started in turns:
         name = started.server.name
         if f"{name} {table.key}" not in findings.failures:
             sample = _sample(seen[name], started.rss_kib())
             table.samples.setdefault(name, []).append(sample)
             say(_line(table, name, sample))
+
+
+def _measure_slice(started: Running, scenario: Scenario, table: LoadTable, effort: load.Effort) -> load.Load:
+    started.resume()
+    time.sleep(SETTLE_SECONDS)
+    try:
+        return load.run(table.generator, started.port, scenario, effort, started.cpu_seconds)
+    finally:
+        started.pause()
 
 
 def _sample(parts: Sequence[load.Load], rss_kib: int) -> Sample:

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.__main__ import parse_arguments, plan_of
 from benchmarks.goals import ASYNCIO_PEERS
 from benchmarks.paths import PROGRAMS
-from benchmarks.runs import Plan
+from benchmarks.runs import Plan, _turned
 from benchmarks.scenarios import LOADS, NAMES, by_name
 from benchmarks.servers import SENNIT, SERVERS, sennit_script, without_folders
 
@@ -56,3 +56,9 @@ def test_published_errors_name_no_folders() -> None:
         without_folders(f"error in {PROGRAMS}/run_bjoern.py")
         == "error in ./benchmarks/programs/run_bjoern.py"
     )
+
+
+def test_each_server_is_first_in_turn() -> None:
+    orders = ["".join(_turned("abc", number)) for number in range(4)]
+    assert orders == ["abc", "bca", "cab", "abc"]
+    assert _turned("", 3) == []

@@ -443,15 +443,34 @@ def test_loop_that_nobody_closed_is_collected_with_its_calls() -> None:
     assert gone() is None
 
 
-def test_what_a_handle_of_somebodys_holds_is_not_collected(loop: asyncio.AbstractEventLoop) -> None:
-    def call(argument: list[str]) -> None:
-        seen.extend(argument)
+def test_what_a_handle_of_somebodys_holds_is_not_collected() -> None:
+    class Holder:
+        itself: object = None
+
+        def call(self) -> None:
+            seen.append("called")
 
     seen: list[str] = []
-    handles = [loop.call_soon(call, ["soon"]), loop.call_later(0.001, call, ["later"])]
+    loop = newEventLoop()
+    holder = Holder()
+    holder.itself = holder
+    handle: Any = loop.call_soon(holder.call)
+    gone = weakref.ref(holder)
+    del loop, holder
     gc.collect()
-    runFor(loop, 0.01)
-    assert (seen, len(handles)) == (["soon", "later"], 2)
+    assert gone() is not None
+    runFor(handle._loop)
+    assert seen == ["called"]
+    handle._loop.close()
+
+
+def test_handle_can_be_cancelled_by_who_hears_of_its_failure() -> None:
+    loop = newEventLoop()
+    loop.set_exception_handler(lambda _, context: context["handle"].cancel())
+    handle = loop.call_soon(divmod, 1, 0)
+    runFor(loop)
+    assert handle.cancelled()
+    loop.close()
 
 
 def test_handle_that_was_called_lets_go_of_what_it_called() -> None:

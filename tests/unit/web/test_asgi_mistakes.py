@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -244,3 +246,26 @@ class TestTask:
             client.get("/")
             client.wait(0.01)
         assert done == [1]
+
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_nothing_is_left_of_an_application_that_has_all_in_circles(self, waits: bool) -> None:
+        class Circle:
+            members: tuple[Any, ...] = ()
+
+        async def app(scope: Any, receive: Receive, send: Send) -> None:
+            circle = Circle()
+            circle.members = (circle, scope, receive, send, asyncio.current_task())
+            scope["circle"] = circle
+            left.append(weakref.ref(circle))
+            if waits:
+                await asyncio.sleep(0.001)
+            await send(start())
+            await send(body())
+
+        left: list[weakref.ref[Circle]] = []
+        with clientOf(app) as client:
+            for _ in range(3):
+                assert client.get("/").code == 200
+            client.wait(0.01)
+            gc.collect()
+            assert [circle() for circle in left] == [None, None, None]

@@ -70,8 +70,8 @@ pub enum Polled {
 
 /// A request and the response that an application makes to it; `receive` and `send` are what it is called with.
 ///
-/// The garbage collector doesn't know it, since there is one for each request: what it holds it gives up when the response
-/// is over (`end`), and the connection sees to that.
+/// The garbage collector doesn't know it, since there is one for each request. What it holds leads back to it only while
+/// somebody waits, and whoever waits is woken when the response is over or the client has left (`end`, `wake`).
 #[pyclass(frozen, module = "sennit._engine")]
 pub struct Exchange {
     request: Py<Request>,

@@ -187,6 +187,18 @@ impl Handle {
         std::mem::replace(&mut *self.stage.lock(py), stage)
     }
 
+    /// The call, to be made now, if there is still one to make.
+    fn take_call(&self, py: Python<'_>) -> Option<Call> {
+        let mut stage = self.stage.lock(py);
+        match std::mem::replace(&mut *stage, Stage::Called) {
+            Stage::Waiting(call) => Some(call),
+            over => {
+                *stage = over;
+                None
+            }
+        }
+    }
+
     /// Forget the call; gives whether there was one.
     fn forget(&self, py: Python<'_>) -> bool {
         let before = self.come_to(py, Stage::Cancelled);
@@ -226,12 +238,8 @@ impl Handle {
     /// the program.
     pub fn run(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let call = match slf.get().come_to(py, Stage::Called) {
-            Stage::Waiting(call) => call,
-            before => {
-                slf.get().come_to(py, before);
-                return Ok(());
-            }
+        let Some(call) = slf.get().take_call(py) else {
+            return Ok(());
         };
         let Err(error) = call.run(py) else {
             return Ok(());
@@ -256,7 +264,10 @@ impl Handle {
             .event_loop
             .bind(py)
             .call_method1(report, (slf, callback, arguments, raised));
-        drop(slf.get().come_to(py, before));
+        // The exception handler may have cancelled it.
+        if slf.get().take_call(py).is_some() {
+            slf.get().come_to(py, before);
+        }
         reported.map(drop)
     }
 

@@ -16,6 +16,9 @@ const USUAL_LENGTH: usize = 2048;
 /// ` HTTP/1.1`: what stands between the target and the end of the request line.
 const VERSION_BYTES: usize = 9;
 
+/// Fields whose values are to be kept from everybody but the client.
+const SECRETS: [&[u8]; 3] = [b"cookie", b"authorization", b"proxy-authorization"];
+
 /// The version of HTTP a request was made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
@@ -52,7 +55,7 @@ struct Parts {
     keep_alive: bool,
     expects_continue: bool,
     upgrade_requested: bool,
-    /// It has a field with what only its client may know.
+    /// It has one of the [`SECRETS`].
     has_secrets: bool,
 }
 
@@ -76,7 +79,7 @@ impl Head {
         Some(store)
     }
 
-    /// Whether one of its fields is to be kept from everybody but its client: credentials (RFC 9110 section 11), cookies.
+    /// Whether it has credentials (RFC 9110 section 11) or cookies.
     pub(super) fn has_secrets(&self) -> bool {
         self.0.has_secrets
     }
@@ -329,10 +332,6 @@ impl Facts {
                 self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
                 Ok(())
             }
-            6 if name.eq_ignore_ascii_case(b"cookie") => {
-                self.has_secrets = true;
-                Ok(())
-            }
             7 if name.eq_ignore_ascii_case(b"upgrade") => {
                 self.has_upgrade = true;
                 Ok(())
@@ -341,15 +340,11 @@ impl Facts {
                 self.note_connection(value);
                 Ok(())
             }
-            13 if name.eq_ignore_ascii_case(b"authorization") => {
-                self.has_secrets = true;
-                Ok(())
-            }
             14 if name.eq_ignore_ascii_case(b"content-length") => self.note_content_length(value),
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 self.note_transfer_encoding(value)
             }
-            19 if name.eq_ignore_ascii_case(b"proxy-authorization") => {
+            6 | 13 | 19 if SECRETS.iter().any(|known| name.eq_ignore_ascii_case(known)) => {
                 self.has_secrets = true;
                 Ok(())
             }

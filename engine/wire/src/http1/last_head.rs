@@ -15,7 +15,7 @@ pub struct LastHead {
 impl LastHead {
     /// The head that `input` begins with and its length, if it is the last one again.
     ///
-    /// One with secrets never is: how long the answer takes tells nobody whether he has guessed them.
+    /// One with credentials or cookies never is: how long the answer takes tells nobody that a guess at them was right.
     #[inline]
     pub(super) fn again(&self, input: &[u8], limits: &Limits) -> Option<(Head, usize)> {
         let head = self.head.as_ref()?;
