@@ -298,7 +298,7 @@ class ASGIApplication:
         root_path: str,
         raw_root_path: bytes,
     ) -> Self: ...
-    def serve(self, request: Request) -> int:
+    def __call__(self, request: Request) -> int:
         """Call the application for a request; returns NOT_DONE_YET. Raises `sennit.web.error.Error` (501) for
         a WebSocket.
         """

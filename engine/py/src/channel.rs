@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sennit_wire::LastHead;
 
+use crate::batch::Batch;
 use crate::clock;
 use crate::conn::{Conn, Transport};
 use crate::connection::address_from;
@@ -51,7 +51,7 @@ impl Channel {
     }
 
     fn receive(&self, py: Python<'_>, data: &[u8]) {
-        self.conn.receive(py, &mut LastHead::default(), data);
+        self.conn.receive(py, &mut Batch::default(), data);
         self.settle(py);
     }
 

@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyString};
 
 use crate::answer::Answer;
+use crate::asgi::ASGIApplication;
+use crate::batch::Batch;
 use crate::conn::Conn;
 use crate::errors;
 use crate::file_body::FileBody;
@@ -37,25 +39,25 @@ pub enum Found<'py> {
 }
 
 /// Give a request to the program.
-pub fn process(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
+pub fn process(conn: &Arc<Conn>, request: &Bound<'_, Request>, batch: &mut Batch) {
     if conn.service.get().custom_process {
         if let Err(error) = request.call_method0(intern!(request.py(), "process")) {
             failed(request, error, None);
         }
     } else {
-        process_stock(conn, request);
+        process_stock(conn, request, batch);
     }
 }
 
 /// Find the resource and render it.
-pub fn process_stock(conn: &Arc<Conn>, request: &Bound<'_, Request>) {
+pub fn process_stock(conn: &Arc<Conn>, request: &Bound<'_, Request>, batch: &mut Batch) {
     let found = match find(conn, request) {
         Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => return failed(request, error, None),
     };
     match found {
-        Found::Resource(resource, place) => render_found(conn, request, &resource, place),
+        Found::Resource(resource, place) => render_found(conn, request, &resource, place, batch),
         Found::File(answer) => {
             let answer = answer.bind(request.py()).as_any();
             if let Err(error) = try_respond(conn, request, answer, None) {
@@ -257,7 +259,7 @@ fn is_pending(service: &Service, child: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// Render `resource` and do with the result what is to be done.
 pub fn render(conn: &Arc<Conn>, request: &Bound<'_, Request>, resource: &Bound<'_, PyAny>) {
-    render_found(conn, request, resource, None);
+    render_found(conn, request, resource, None, &mut Batch::default());
 }
 
 /// As `render`; `place` is where the answer belongs if it is that of a file.
@@ -266,8 +268,9 @@ fn render_found<'py>(
     request: &Bound<'py, Request>,
     resource: &Bound<'py, PyAny>,
     mut place: Option<Place<'py>>,
+    batch: &mut Batch,
 ) {
-    let done = call_render(conn, request, resource, &mut place).and_then(|result| {
+    let done = call_render(conn, request, resource, &mut place, batch).and_then(|result| {
         let Some(result) = result else {
             return Ok(());
         };
@@ -281,12 +284,13 @@ fn render_found<'py>(
     }
 }
 
-/// What `resource` renders; nothing if the request is passed on to another server.
+/// What `resource` renders; nothing if the request is passed on to another server, or an application is called for it.
 fn call_render<'py>(
     conn: &Arc<Conn>,
     request: &Bound<'py, Request>,
     resource: &Bound<'py, PyAny>,
     place: &mut Option<Place<'py>>,
+    batch: &mut Batch,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = request.py();
     let service = conn.service.get();
@@ -302,6 +306,10 @@ fn call_render<'py>(
             if request.get().context(py).is_none()
                 && upstream::start(conn, request, forward.get())? =>
         {
+            return Ok(None);
+        }
+        Renderer::Application(application) => {
+            ASGIApplication::serve(&application, conn, request, batch)?;
             return Ok(None);
         }
         Renderer::Forward(_) | Renderer::Unknown => {
@@ -482,6 +490,10 @@ fn respond_through_program(request: &Bound<'_, Request>, bytes: &[u8]) -> PyResu
 /// Something in traversal or rendering has raised `error`: Python makes the answer.
 pub fn failed(request: &Bound<'_, Request>, error: PyErr, resource: Option<&Bound<'_, PyAny>>) {
     let py = request.py();
+    if let Some(conn) = request.get().conn(py) {
+        // What was answered before it failed is the answer.
+        conn.put_due(py);
+    }
     let answered = request.call_method1(
         intern!(py, "_failed"),
         (errors::raised(py, &error), resource),

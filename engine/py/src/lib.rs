@@ -4,6 +4,7 @@
 mod accesslog;
 mod answer;
 mod asgi;
+mod batch;
 mod channel;
 mod clock;
 mod coding;

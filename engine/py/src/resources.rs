@@ -10,6 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyFunction, PyInt, PyString, PyTuple, PyType};
 
+use crate::asgi::ASGIApplication;
 use crate::kinds::{only_children, own_attributes, version_of};
 use crate::lock::Lock;
 use crate::upstream::Forward;
@@ -34,6 +35,8 @@ pub struct Profile {
     pub forwards: bool,
     /// So does `getChild` for what is not among the children.
     pub forwards_rest: bool,
+    /// An instance's own `render` may be an application that the engine calls itself.
+    pub has_application: bool,
     /// It has a `render` at all: an object of it is a resource, not an awaitable of one.
     pub renders: bool,
     /// `isLeaf`, if that is a plain number of the class.
@@ -223,10 +226,11 @@ impl Profiles {
             (
                 function.map(|f| (f.bind(py).clone(), p.keeps_files)),
                 p.forwards,
+                p.has_application,
             )
         })?;
         match found {
-            Some((Some((function, keeps_files)), _)) => {
+            Some((Some((function, keeps_files)), ..)) => {
                 let own = own_attributes(object)?;
                 if own.is_empty() || only_children(&own).is_some() {
                     return Ok(Renderer::Function(function, keeps_files));
@@ -236,7 +240,12 @@ impl Profiles {
                 }
                 Ok(Renderer::Function(function, keeps_files))
             }
-            Some((None, true)) => {
+            Some((None, _, true)) => {
+                let own = own_attributes(object)?.get_item(intern!(py, "render"))?;
+                let application = own.and_then(|own| own.cast_into_exact().ok());
+                Ok(application.map_or(Renderer::Unknown, Renderer::Application))
+            }
+            Some((None, true, _)) => {
                 let forward = forward_of(&own_attributes(object)?)?;
                 Ok(forward.map_or(Renderer::Unknown, Renderer::Forward))
             }
@@ -251,6 +260,8 @@ pub enum Renderer<'py> {
     Function(Bound<'py, PyAny>, bool),
     /// By passing the request on.
     Forward(Bound<'py, Forward>),
+    /// By calling this application.
+    Application(Bound<'py, ASGIApplication>),
     /// As its `render` says.
     Unknown,
 }
@@ -332,6 +343,7 @@ impl Profile {
             version,
             forwards,
             forwards_rest,
+            has_application: attribute(&mro, intern!(py, "_hasApplication"))?.is_some(),
             stock_child: is(intern!(py, "getChildWithDefault"), stock.child)?,
             stock_miss: is(intern!(py, "getChild"), stock.miss)?,
             stock_render: is(intern!(py, "render"), stock.render)?,

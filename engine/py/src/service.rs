@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
 
 use crate::accesslog::AccessLog;
+use crate::batch;
 use crate::kinds::{class_version, is_bare, is_only_reference};
 use crate::lock::Lock;
 use crate::metrics::Metrics;
@@ -58,8 +59,8 @@ pub struct Service {
     settings: RwLock<Arc<Settings>>,
     /// The resource at the root, if the site tells when it changes.
     root: Lock<Option<Py<PyAny>>>,
-    /// A request object to be used again.
-    spare: Lock<Option<Py<Request>>>,
+    /// Request objects to be used again.
+    spares: Lock<Vec<Py<Request>>>,
     /// The state of the request class, and whether `defaultContentType` was `text/html` in it.
     html_by_default: Lock<(u32, bool)>,
     logging: RwLock<LogTargets>,
@@ -139,7 +140,7 @@ impl Service {
         channel: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Request>> {
         if self.plain_factory {
-            if let Some(spare) = self.spare.lock(py).take() {
+            if let Some(spare) = self.spares.lock(py).pop() {
                 return Ok(spare.into_bound(py));
             }
             // SAFETY: `plain_factory` says that `factory` is a type derived from `Request` that inherits
@@ -174,8 +175,10 @@ impl Service {
             return;
         }
         if request.get().forget(py) {
-            let old = self.spare.lock(py).replace(request.unbind());
-            drop(old);
+            let mut spares = self.spares.lock(py);
+            if spares.len() < batch::SIZE {
+                spares.push(request.unbind());
+            }
         }
     }
 
@@ -311,7 +314,7 @@ impl Service {
             profiles: Profiles::new(),
             root: Lock::new(None),
             settings: RwLock::new(Arc::new(Settings::default())),
-            spare: Lock::new(None),
+            spares: Lock::new(Vec::new()),
             html_by_default: Lock::new((0, false)),
             logging: RwLock::new(LogTargets::default()),
             logs: AtomicBool::new(false),

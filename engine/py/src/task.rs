@@ -1,6 +1,7 @@
 //! Coroutine handlers: stepped at once, and a Task's business only as long as they wait.
 
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
 
 use pyo3::exceptions::{PyException, PyStopIteration};
@@ -104,6 +105,7 @@ fn run(
         resource: resource.map(|r| r.clone().unbind()),
         coroutine: adapted,
         purpose,
+        ended: AtomicBool::new(false),
     };
     let engine = request
         .get()
@@ -111,10 +113,8 @@ fn run(
         .and_then(|conn| conn.engine.upgrade());
     let handling = Bound::new(py, handling)?;
     let task = new_task(handling.as_any(), coroutine, engine.as_deref())?;
-    if request.get().is_over(py) && !request.get().is_lost(py) {
-        return Ok(());
-    }
-    if task.call_method0(intern!(py, "done"))?.is_truthy()? {
+    let ended = handling.get().ended.load(Ordering::Relaxed);
+    if ended || (request.get().is_over(py) && !request.get().is_lost(py)) {
         return Ok(());
     }
     let left = Request::with_current(request, |state| {
@@ -199,11 +199,14 @@ struct Handling {
     resource: Option<Py<PyAny>>,
     coroutine: Py<PyAny>,
     purpose: Purpose,
+    /// The handler has returned or raised.
+    ended: AtomicBool,
 }
 
 impl Handling {
     /// The handler has returned.
     fn returned(&self, result: &Bound<'_, PyAny>) {
+        self.ended.store(true, Ordering::Relaxed);
         let py = result.py();
         let request = self.request.bind(py);
         match &self.purpose {
@@ -228,6 +231,7 @@ impl Handling {
             self.returned(&value);
             return Ok(());
         }
+        self.ended.store(true, Ordering::Relaxed);
         let ordinary = error.is_instance_of::<PyException>(py);
         if let Purpose::Application(exchange) = &self.purpose {
             exchange.get().raised(py, error.clone_ref(py));

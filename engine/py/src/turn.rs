@@ -2,7 +2,8 @@
 //!
 //! Ready connections are served in batches: all of a batch receive, then all are answered, then all send. So the kernel's
 //! code and the program's are each run for many connections in a row and find their caches warm, and a client
-//! with many connections is woken once. A batch in which programs take their time is sent early. After the batches come
+//! with many connections is woken once. Applications are called when all of the batch's requests have been read, for
+//! the same reason. A batch in which programs take their time is sent early. After the batches come
 //! connections that program code has written to meanwhile, and deadlines. A busy connection gets one receive a turn, so
 //! that it can't starve the others.
 
@@ -15,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use sennit_net::{Eagerness, Events, Interest, Readiness, Received, Spares, Woken};
-use sennit_wire::LastHead;
 
+use crate::batch::{self, Batch};
 use crate::clock;
 use crate::conn::{Conn, State, Transport};
 use crate::engine::{parts, token, Kind, Listening, Shared};
@@ -25,23 +26,21 @@ use crate::upstream::Link;
 
 /// How long a listener rests when descriptors have run out: accepting again at once would only spin.
 const REST: Duration = Duration::from_millis(500);
-/// Connections that are served together.
-const BATCH: usize = 64;
 /// What a batch receives into: one connection may fill it.
 const RECEIVE: usize = 128 << 10;
 /// With less room than this left, no further connection joins a batch: it would receive in driblets.
 const LEAST_ROOM: usize = 32 << 10;
 /// Spare output buffers kept, so that idle connections own none.
-const SPARES: usize = BATCH;
+const SPARES: usize = batch::SIZE;
 
 /// What a turn works with.
 pub struct Tools {
     events: Events,
     eagerness: Eagerness,
     buffer: Box<[u8]>,
-    batch: Vec<Arrival>,
+    arrivals: Vec<Arrival>,
+    batch: Batch,
     spares: Spares,
-    last_head: LastHead,
 }
 
 /// A ready connection, and what it has received.
@@ -57,9 +56,9 @@ impl Tools {
             events: Events::new(),
             eagerness: Eagerness::new(),
             buffer: vec![0; RECEIVE].into_boxed_slice(),
-            batch: Vec::with_capacity(BATCH),
+            arrivals: Vec::with_capacity(batch::SIZE),
+            batch: Batch::gathering(),
             spares: Spares::new(SPARES),
-            last_head: LastHead::default(),
         }
     }
 }
@@ -137,7 +136,7 @@ fn serve_all(py: Python<'_>, shared: &Arc<Shared>, tools: &mut Tools, done: &mut
                 if let Some(conn) = shared.conn(py, event.token) {
                     room += receive(py, shared, conn, event, tools, room);
                 }
-                if tools.batch.len() == BATCH || room + LEAST_ROOM > tools.buffer.len() {
+                if tools.arrivals.len() == batch::SIZE || room + LEAST_ROOM > tools.buffer.len() {
                     serve_batch(py, tools);
                     room = 0;
                 }
@@ -190,48 +189,62 @@ fn receive(
         }
         _ => Ok(Received::WouldBlock),
     };
-    tools.batch.push(Arrival { conn, received });
+    tools.arrivals.push(Arrival { conn, received });
     count
 }
 
-/// Answer what the batch has received, and send.
+/// Answer what the batch has received, and send. Where time has passed, the answers that are there don't wait for more.
 fn serve_batch(py: Python<'_>, tools: &mut Tools) {
     let Tools {
         buffer,
+        arrivals,
         batch,
         spares,
-        last_head,
         ..
     } = tools;
     let mut looked = clock::moment();
     let mut sent = 0;
+    let mut send_if_late = |spares: &mut Spares, place: usize| {
+        let now = clock::moment();
+        if now != looked {
+            looked = now;
+            send(py, arrivals, spares, sent..place + 1);
+            sent = sent.max(place + 1);
+        }
+        sent
+    };
     let mut start = 0;
-    for (place, arrival) in batch.iter().enumerate() {
+    for (place, arrival) in arrivals.iter().enumerate() {
         let bytes = match arrival.received {
             Ok(Received::Bytes(count)) => buffer.get(start..start + count),
             _ => None,
         };
         start += bytes.map_or(0, <[u8]>::len);
-        spares.lend(&mut arrival.conn.lock(py).out);
-        guarded(py, &arrival.conn, || answer(py, arrival, last_head, bytes));
-        // Where time has passed, the answers that are there don't wait for more.
-        let now = clock::moment();
-        if now != looked {
-            looked = now;
-            send(py, batch, spares, sent..place + 1);
-            sent = place + 1;
+        {
+            let mut state = arrival.conn.lock(py);
+            state.facts.queued = true;
+            spares.lend(&mut state.out);
         }
+        batch.turn_to(place);
+        guarded(py, &arrival.conn, || answer(py, arrival, batch, bytes));
+        send_if_late(spares, place);
     }
-    send(py, batch, spares, sent..batch.len());
-    batch.clear();
+    for (place, launch) in batch.launches() {
+        if let Some(Arrival { conn, .. }) = arrivals.get(place) {
+            guarded(py, conn, || launch.go(py));
+        }
+        send_if_late(spares, place);
+    }
+    send(py, arrivals, spares, sent..arrivals.len());
+    arrivals.clear();
 }
 
-fn answer(py: Python<'_>, arrival: &Arrival, last_head: &mut LastHead, bytes: Option<&[u8]>) {
+fn answer(py: Python<'_>, arrival: &Arrival, batch: &mut Batch, bytes: Option<&[u8]>) {
     let conn = &arrival.conn;
     match (&arrival.received, bytes) {
         (_, Some(bytes)) => {
             if !conn.drop_if_lingering(py, bytes.len()) {
-                conn.receive(py, last_head, bytes);
+                conn.receive(py, batch, bytes);
             }
         }
         (Ok(Received::Eof), _) => conn.on_end_of_input(py),
@@ -241,9 +254,10 @@ fn answer(py: Python<'_>, arrival: &Arrival, last_head: &mut LastHead, bytes: Op
 }
 
 /// The end of the turn for a part of the batch.
-fn send(py: Python<'_>, batch: &[Arrival], spares: &mut Spares, part: Range<usize>) {
+fn send(py: Python<'_>, arrivals: &[Arrival], spares: &mut Spares, part: Range<usize>) {
     let now = clock::ticks();
-    for Arrival { conn, .. } in batch.get(part).unwrap_or_default() {
+    for Arrival { conn, .. } in arrivals.get(part).unwrap_or_default() {
+        conn.lock(py).facts.queued = false;
         guarded(py, conn, || conn.settle_at(py, now));
         spares.take_back(&mut conn.lock(py).out);
     }

@@ -46,6 +46,8 @@ class ASGIResource(Resource):
     """
 
     isLeaf = True
+    # The engine may look for the application in `render` of an instance.
+    _hasApplication = True
     # The application reads the body while it is still being sent.
     streamsBody = True
     # The application is told by `receive`, or by `send`, that its client has left. If this is true, its task
@@ -62,7 +64,7 @@ class ASGIResource(Resource):
         raw = quote(rootPath, safe="/%:@!$&'()*+,;=~").encode("ascii")
         self._application = ASGIApplication(app, self, self.lifespan.state, rootPath, raw)
         self._started = asyncio.Event()
-        self._renderWith(self._application.serve)
+        self._renderWith(self._application)
 
     def getChildWithDefault(self, path: bytes, request: "Request") -> NoReturn:
         """The application answers for everything below itself: raises RuntimeError."""
@@ -74,11 +76,11 @@ class ASGIResource(Resource):
 
     def render(self, request: "Request") -> Any:
         """Call the application. A request for a WebSocket is answered with 501."""
-        return self._application.serve(request)
+        return self._application(request)
 
     def _renderWith(self, function: Callable[["Request"], Any]) -> None:
         if type(self).render is ASGIResource.render:
-            # The engine finds it here, without a call of Python's in between.
+            # The engine finds it here, and calls the application itself.
             self.render = function  # type: ignore[method-assign, assignment]
 
     # Called by a site that the resource is below
@@ -93,7 +95,7 @@ class ASGIResource(Resource):
             await self.lifespan.startup()
         finally:
             self._started.set()
-        self._renderWith(self._application.serve)
+        self._renderWith(self._application)
 
     async def afterServing(self) -> None:
         """End the application. Raises LifespanFailed."""
@@ -103,7 +105,7 @@ class ASGIResource(Resource):
     async def _renderLater(self, request: "Request") -> Any:
         await self._started.wait()
         if self.lifespan.isRunning:
-            return self._application.serve(request)
+            return self._application(request)
         raise Error(503)
 
 

@@ -1,9 +1,9 @@
 //! ASGI applications (version 3): a request becomes a scope, and what the application sends becomes the response.
 //!
 //! ```text
-//!   Application.serve ── scope.rs ──▶ app(scope, receive, send) ── task.rs ──▶ the application's coroutine
-//!                                            │        │
-//!                        exchange.rs ◀───────┘        └──▶ exchange.rs ── response.rs, files.rs ──▶ conn
+//!   Application.serve ── scope.rs, launch.rs ──▶ app(scope, receive, send) ── task.rs ──▶ the application's coroutine
+//!                                                       │        │
+//!                                   exchange.rs ◀───────┘        └──▶ exchange.rs ── response.rs, files.rs ──▶ conn
 //! ```
 //!
 //! `receive` and `send` do their work when they are called. What they return is an awaitable that is done already, unless
@@ -12,8 +12,11 @@
 mod awaitable;
 mod exchange;
 mod files;
+mod launch;
 mod response;
 mod scope;
+
+use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -21,14 +24,17 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::batch::Batch;
+use crate::conn::Conn;
 use crate::dispatch::{self, NOT_DONE_YET};
 use crate::errors;
-use crate::kinds::{call_with, is_coroutine};
+use crate::kinds::is_coroutine;
 use crate::request::Request;
-use crate::task;
 use crate::text::type_name;
 
 pub use exchange::Exchange;
+pub use launch::Launch;
+pub use response::Head;
 use scope::Addresses;
 
 /// An ASGI application and what its scopes are made of; see `_engine.pyi`.
@@ -74,29 +80,11 @@ impl ASGIApplication {
     }
 
     /// Call the application for a request, as the resource's render method.
-    fn serve(&self, request: &Bound<'_, Request>) -> PyResult<i64> {
+    fn __call__(slf: &Bound<'_, Self>, request: &Bound<'_, Request>) -> PyResult<i64> {
         let py = request.py();
-        let Some(conn) = request.get().conn(py) else {
-            return Ok(NOT_DONE_YET);
-        };
-        if wants_websocket(py, request.get()) {
-            // RFC 9110 section 15.6.2; an Upgrade to anything else may be ignored (section 7.8), and is.
-            return Err(errors::http_error(py, 501));
+        if let Some(conn) = request.get().conn(py) {
+            Self::serve(slf, &conn, request, &mut Batch::default())?;
         }
-        let scope = scope::make(self, request, &conn)?;
-        let exchange = Bound::new(py, Exchange::new(request))?;
-        let receive = exchange.getattr(intern!(py, "receive"))?;
-        let send = exchange.getattr(intern!(py, "send"))?;
-        let coroutine = match call_with(self.app.bind(py), [scope.as_any(), &receive, &send]) {
-            Ok(awaitable) if is_coroutine(&awaitable) => awaitable,
-            Ok(awaitable) => coroutine_of(&awaitable)?,
-            Err(error) => {
-                exchange.get().raised(py, error);
-                return Ok(NOT_DONE_YET);
-            }
-        };
-        drop((receive, send, scope));
-        task::start_application(request, &coroutine, self.resource.bind(py), &exchange)?;
         Ok(NOT_DONE_YET)
     }
 
@@ -106,6 +94,25 @@ impl ASGIApplication {
         visit.call(&self.template)?;
         visit.call(&self.extensions)?;
         visit.call(&self.state)
+    }
+}
+
+impl ASGIApplication {
+    /// Have the application called for a request, with others of the batch. HTTP error 501 for a WebSocket.
+    pub fn serve(
+        slf: &Bound<'_, Self>,
+        conn: &Arc<Conn>,
+        request: &Bound<'_, Request>,
+        batch: &mut Batch,
+    ) -> PyResult<()> {
+        let py = request.py();
+        if wants_websocket(py, request.get()) {
+            // RFC 9110 section 15.6.2; an Upgrade to anything else may be ignored (section 7.8), and is.
+            return Err(errors::http_error(py, 501));
+        }
+        let scope = scope::make(slf.get(), request, conn)?;
+        batch.launch(py, Launch::new(slf, Arc::clone(conn), request, scope)?);
+        Ok(())
     }
 }
 
@@ -119,13 +126,16 @@ fn wants_websocket(py: Python<'_>, request: &Request) -> bool {
     })
 }
 
-/// A coroutine that awaits what an application has returned instead of one.
-fn coroutine_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// The coroutine that an application has returned, or one that awaits what it has returned instead.
+fn coroutine_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if is_coroutine(&awaitable) {
+        return Ok(awaitable);
+    }
     let py = awaitable.py();
     if !awaitable.hasattr(intern!(py, "__await__"))? {
         return Err(PyTypeError::new_err(format!(
             "an ASGI 3 application returns an awaitable, not {}: is it one of ASGI 2, or of WSGI?",
-            type_name(awaitable)
+            type_name(&awaitable)
         )));
     }
     py.import(intern!(py, "sennit.web.asgi"))?

@@ -95,6 +95,17 @@ impl Head {
         }
     }
 
+    /// How `conn` is to put it out, where it goes there as it is.
+    pub fn plan(&self, conn: &Conn) -> HeadPlan<'_> {
+        HeadPlan {
+            default_type: DefaultType::Nothing,
+            lines: Some(&self.lines),
+            last: conn.service.get().is_draining() || self.close,
+            body: Body::Plain,
+            length: self.length,
+        }
+    }
+
     /// Whether a body follows for whoever asks with another method than HEAD.
     fn has_body(&self) -> bool {
         !matches!(self.code, 204 | 205 | 304)
@@ -389,7 +400,7 @@ pub fn put(
             let unknown =
                 ends && bytes.is_empty() && head.length.is_none() && this.is_asked_by_head(py);
             let next = Next::Bytes(data, bytes);
-            let plain = begin(request, &conn, &head, next, ends && !unknown)?;
+            let plain = begin(request, &conn, head, next, ends && !unknown)?;
             this.lock(py).is_plain = plain;
             if unknown {
                 finish(request, &conn)?;
@@ -437,7 +448,7 @@ pub fn put_file(
     }
     match this.note(py, span.len(), last, false)? {
         (Some(head), ends) => {
-            let plain = begin(request, &conn, &head, Next::File(span), ends)?;
+            let plain = begin(request, &conn, head, Next::File(span), ends)?;
             this.lock(py).is_plain = plain;
         }
         (None, ends) if plain => {
@@ -490,11 +501,12 @@ fn goes_straight(request: &Bound<'_, Request>, conn: &Conn, head: &Head) -> bool
     open && !changes && !tells_length
 }
 
-/// Put the head out, and the next of the body with it. Gives whether it went straight to the connection.
+/// Put the head out, and the next of the body with it, or have both kept until the connection is settled. Gives whether they
+/// go straight to the connection.
 fn begin(
     request: &Bound<'_, Request>,
     conn: &Arc<Conn>,
-    head: &Head,
+    head: Box<Head>,
     next: Next<'_, '_>,
     last: bool,
 ) -> PyResult<bool> {
@@ -504,14 +516,18 @@ fn begin(
         state.set_code(head.code);
         is_untouched(&state)
     };
-    if untouched && goes_straight(request, conn, head) {
-        let plan = Some(HeadPlan {
-            default_type: DefaultType::Nothing,
-            lines: Some(&head.lines),
-            last: conn.service.get().is_draining() || head.close,
-            body: Body::Plain,
-            length: head.length,
-        });
+    if untouched && goes_straight(request, conn, &head) {
+        let head = match &next {
+            Next::Bytes(Some(data), _) if last => match data.cast::<PyBytes>() {
+                Ok(body) => conn.keep_answer(request, head, body),
+                Err(_) => Some(head),
+            },
+            _ => Some(head),
+        };
+        let Some(head) = head else {
+            return Ok(true);
+        };
+        let plan = Some(head.plan(conn));
         let outcome = match next {
             Next::Bytes(data, bytes) => conn.put(request, plan, piece_of(data, bytes), last),
             Next::File(span) => conn.put_file(request, plan, span.len(), [Part::from(span)], last),

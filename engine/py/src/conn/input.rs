@@ -7,12 +7,12 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use sennit_wire::{
-    proxy_header, Framing, Head, LastHead, ProxyHeader, RequestFacts, Responder, Step, Version,
-    Violation,
+    proxy_header, Framing, Head, ProxyHeader, RequestFacts, Responder, Step, Version, Violation,
 };
 
 use super::sink::Poured;
 use super::{Conn, Facts, Phase, Sink, State, Transport};
+use crate::batch::Batch;
 use crate::dispatch;
 use crate::errors;
 use crate::request::{Body, Request};
@@ -54,13 +54,7 @@ enum Begun<'py> {
 
 impl State {
     /// Take from `input` from `used` on until something must be done outside of the lock.
-    fn next(
-        &mut self,
-        py: Python<'_>,
-        last: &mut LastHead,
-        input: &[u8],
-        used: &mut usize,
-    ) -> Next {
+    fn next(&mut self, py: Python<'_>, batch: &mut Batch, input: &[u8], used: &mut usize) -> Next {
         loop {
             if self.facts.deaf || matches!(self.transport, Transport::Closed) {
                 *used = input.len();
@@ -71,10 +65,14 @@ impl State {
             }
             let rest = input.get(*used..).unwrap_or_default();
             let limits = &self.settings.limits;
-            let (taken, step) = match self.receiver.advance_after(last, rest, limits) {
-                Ok(progress) => progress,
-                Err(violation) => return Next::Refuse(violation),
-            };
+            let (taken, step) =
+                match self
+                    .receiver
+                    .advance_after(&mut batch.last_head, rest, limits)
+                {
+                    Ok(progress) => progress,
+                    Err(violation) => return Next::Refuse(violation),
+                };
             *used += taken;
             match step {
                 Step::NeedMore => return Next::Wait,
@@ -113,8 +111,8 @@ impl State {
 }
 
 impl Conn {
-    /// Take bytes from the peer, and what was left over before, as far as it goes. `last` is the head that was parsed last.
-    pub fn receive(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, fresh: &[u8]) {
+    /// Take bytes from the peer, and what was left over before, as far as it goes.
+    pub fn receive(self: &Arc<Self>, py: Python<'_>, batch: &mut Batch, fresh: &[u8]) {
         let mut held = {
             let mut state = self.lock(py);
             if state.facts.busy {
@@ -123,18 +121,18 @@ impl Conn {
             }
             if state.facts.preamble {
                 drop(state);
-                return self.receive_preamble(py, last, fresh);
+                return self.receive_preamble(py, batch, fresh);
             }
             state.facts.busy = true;
             std::mem::take(&mut state.input)
         };
         let used = if held.is_empty() {
-            let used = self.work_through(py, last, fresh);
+            let used = self.work_through(py, batch, fresh);
             held.extend_from_slice(fresh.get(used..).unwrap_or_default());
             used
         } else {
             held.extend_from_slice(fresh);
-            let used = self.work_through(py, last, &held);
+            let used = self.work_through(py, batch, &held);
             held.drain(..used.min(held.len()));
             used
         };
@@ -153,7 +151,7 @@ impl Conn {
     }
 
     /// Take bytes of the header that a proxy begins its connections with, and go on with what is behind it.
-    fn receive_preamble(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, fresh: &[u8]) {
+    fn receive_preamble(self: &Arc<Self>, py: Python<'_>, batch: &mut Batch, fresh: &[u8]) {
         let mut state = self.lock(py);
         state.input.extend_from_slice(fresh);
         match proxy_header(&state.input) {
@@ -166,7 +164,7 @@ impl Conn {
                     self.proxied.get_or_init(|| Box::new(ends.into()));
                 }
                 input.drain(..length.min(input.len()));
-                self.receive(py, last, &input);
+                self.receive(py, batch, &input);
             }
             Err(_) => {
                 drop(state);
@@ -177,7 +175,7 @@ impl Conn {
         }
     }
 
-    fn work_through(self: &Arc<Self>, py: Python<'_>, last: &mut LastHead, input: &[u8]) -> usize {
+    fn work_through(self: &Arc<Self>, py: Python<'_>, batch: &mut Batch, input: &[u8]) -> usize {
         let mut used = 0;
         let mut served = 0;
         let mut waiting: Option<Py<Request>> = None;
@@ -189,18 +187,18 @@ impl Conn {
                 if state.facts.backlog {
                     return used;
                 }
-                state.next(py, last, input, &mut used)
+                state.next(py, batch, input, &mut used)
             };
             match next {
                 Next::Wait => match waiting.take() {
-                    Some(request) => self.dispatch_once(py, request.bind(py)),
+                    Some(request) => self.dispatch_once(batch, request.bind(py)),
                     None => return used,
                 },
                 Next::Head(head) => {
                     served += 1;
                     waiting = match self.begin(py, head) {
                         Begun::Whole(request) => {
-                            dispatch::process(self, &request);
+                            dispatch::process(self, &request, batch);
                             self.service.get().take_back(request);
                             if used == input.len() {
                                 return used;
@@ -222,7 +220,7 @@ impl Conn {
                 }
                 Next::Complete => {
                     waiting = None;
-                    self.complete(py);
+                    self.complete(py, batch);
                     if used == input.len() {
                         return used;
                     }
@@ -373,7 +371,7 @@ impl Conn {
         self.queue_unlocked(py);
     }
 
-    fn complete(self: &Arc<Self>, py: Python<'_>) {
+    fn complete(self: &Arc<Self>, py: Python<'_>, batch: &mut Batch) {
         let (request, body, dispatched) = {
             let mut state = self.lock(py);
             let Some(request) = state.request.as_ref().map(|r| r.clone_ref(py)) else {
@@ -405,23 +403,23 @@ impl Conn {
         if !matches!(body, Body::Nothing) {
             request.get().set_body(py, body);
         }
-        self.dispatch(py, request.bind(py));
+        self.dispatch(batch, request.bind(py));
         self.service.get().take_back(request.into_bound(py));
     }
 
-    fn dispatch(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {
-        self.lock(py).facts.dispatched = true;
-        dispatch::process(self, request);
+    fn dispatch(self: &Arc<Self>, batch: &mut Batch, request: &Bound<'_, Request>) {
+        self.lock(request.py()).facts.dispatched = true;
+        dispatch::process(self, request, batch);
     }
 
     /// Call the program for a request that streams its body, unless that has been done or there is no need any more.
-    fn dispatch_once(self: &Arc<Self>, py: Python<'_>, request: &Bound<'_, Request>) {
+    fn dispatch_once(self: &Arc<Self>, batch: &mut Batch, request: &Bound<'_, Request>) {
         let due = {
-            let state = self.lock(py);
+            let state = self.lock(request.py());
             state.is_current(request) && !state.facts.dispatched
         };
         if due {
-            self.dispatch(py, request);
+            self.dispatch(batch, request);
         }
     }
 
@@ -500,6 +498,7 @@ impl Conn {
             }
             let dropped = (
                 state.request.take(),
+                state.due.take(),
                 std::mem::replace(&mut state.sink, Sink::Nothing),
             );
             let mut responder = Responder::new(RequestFacts {
@@ -533,6 +532,7 @@ impl Conn {
     /// as that can be done at once. A program that is not ready with its answer is told that the client has left, since a
     /// client that waits keeps its side open (Twisted holds it so, too).
     pub fn on_end_of_input(self: &Arc<Self>, py: Python<'_>) {
+        self.put_due(py);
         let pending = {
             let mut state = self.lock(py);
             state.facts.ended = true;

@@ -52,6 +52,7 @@ impl Conn {
 
     /// End the connection once what is waiting has been sent; a response that is not finished is cut off there.
     pub fn end_after_output(self: &Arc<Self>, py: Python<'_>) {
+        self.put_due(py);
         self.lock(py).facts.close_after = true;
         let lost = {
             let mut state = self.lock(py);
@@ -105,15 +106,16 @@ impl Conn {
     /// `reason` is "done" for an orderly close by the peer, "lost" otherwise.
     pub fn lose(self: &Arc<Self>, py: Python<'_>, reason: &str, reset: bool) {
         self.release(py, reset);
-        let (request, waiting, link, sink) = {
+        let (request, waiting, link, dropped) = {
             let mut state = self.lock(py);
             state.responder = None;
             state.facts.blocked = false;
             let sink = std::mem::replace(&mut state.sink, Sink::Refused(0));
             let link = state.link.take();
-            (state.request.take(), state.waiting.take(), link, sink)
+            let dropped = (sink, state.due.take());
+            (state.request.take(), state.waiting.take(), link, dropped)
         };
-        drop(sink);
+        drop(dropped);
         if let Some(link) = link {
             link.close(py);
         }

@@ -11,6 +11,7 @@
 //! under it**, since either may run program code that comes back here. Where two locks are needed the order is
 //! connection, request, headers.
 
+mod due;
 mod input;
 mod loss;
 mod output;
@@ -34,6 +35,7 @@ use crate::trust::Ends;
 use crate::upstream::Link;
 use crate::wsgi::Told;
 
+pub use due::Due;
 pub use output::{DefaultType, HeadPlan, Outcome, Piece};
 pub use passing::Taken;
 pub use sink::Sink;
@@ -124,6 +126,8 @@ pub struct State {
     pub responder: Option<Responder>,
     pub request: Option<Py<Request>>,
     pub waiting: Option<Box<Waiting>>,
+    /// The current request's answer, if it is complete and to be put out when the connection is settled.
+    pub due: Option<Due>,
     /// The connection to the server that the current request is passed on to.
     pub link: Option<Arc<Link>>,
     pub settings: Arc<Settings>,
@@ -177,6 +181,7 @@ impl Conn {
             responder: None,
             request: None,
             waiting: None,
+            due: None,
             link: None,
             settings,
             input: Vec::new(),

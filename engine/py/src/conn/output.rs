@@ -9,10 +9,11 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use sennit_coding::Failed;
 use sennit_net::{Flushed, Interest};
-use sennit_wire::{LastHead, Wrote};
+use sennit_wire::Wrote;
 use smallvec::SmallVec;
 
 use super::{Conn, Facts, Sink, State, Transport, Waiting};
+use crate::batch::Batch;
 use crate::clock;
 use crate::coding;
 use crate::file_body::Part;
@@ -559,6 +560,7 @@ impl Conn {
 
     /// As `settle`, for who knows the time.
     pub fn settle_at(self: &Arc<Self>, py: Python<'_>, now: Ticks) {
+        self.put_due(py);
         self.go_on_with_input(py);
         let mut state = self.lock(py);
         if state.facts.busy {
@@ -669,7 +671,7 @@ impl Conn {
                 && !state.is_clogged()
         };
         if usable {
-            self.receive(py, &mut LastHead::default(), &[]);
+            self.receive(py, &mut Batch::default(), &[]);
         }
     }
 }

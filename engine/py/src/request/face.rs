@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use super::input::{self, Side};
 use super::output;
 use super::{Rare, Request, RequestState};
+use crate::batch::Batch;
 use crate::dispatch;
 use crate::headers::{in_type_of, Headers};
 use crate::task;
@@ -493,7 +494,7 @@ impl Request {
     }
     fn process_stock(slf: &Bound<'_, Self>) {
         if let Some(conn) = slf.get().conn(slf.py()) {
-            dispatch::process_stock(&conn, slf);
+            dispatch::process_stock(&conn, slf, &mut Batch::default());
         }
     }
     fn render_stock(slf: &Bound<'_, Self>, resource: &Bound<'_, PyAny>) {

@@ -1,0 +1,48 @@
+//! What connections have in common that are answered one after the other.
+
+use pyo3::prelude::*;
+use sennit_wire::LastHead;
+
+use crate::asgi::Launch;
+
+/// Connections that are answered together at most.
+pub const SIZE: usize = 64;
+
+/// A batch of connections, or one that is answered alone.
+#[derive(Default)]
+pub struct Batch {
+    /// The head that was parsed last.
+    pub last_head: LastHead,
+    gathers: bool,
+    place: usize,
+    launches: Vec<(usize, Launch)>,
+}
+
+impl Batch {
+    /// One that keeps the calls of applications until all of its connections have been looked at.
+    pub fn gathering() -> Self {
+        Self {
+            gathers: true,
+            ..Self::default()
+        }
+    }
+
+    /// The connection at `place` comes next.
+    pub fn turn_to(&mut self, place: usize) {
+        self.place = place;
+    }
+
+    /// Have an application called: soon, if others may join, else now.
+    pub fn launch(&mut self, py: Python<'_>, launch: Launch) {
+        if self.gathers {
+            self.launches.push((self.place, launch));
+        } else {
+            launch.go(py);
+        }
+    }
+
+    /// The calls that were kept, and the places of their connections.
+    pub fn launches(&mut self) -> impl Iterator<Item = (usize, Launch)> + '_ {
+        self.launches.drain(..)
+    }
+}
