@@ -236,11 +236,6 @@ impl Service {
         }
     }
 
-    /// Whether there are proxies that are believed.
-    pub fn trusts(&self) -> bool {
-        self.settings.read().trust.is_some()
-    }
-
     /// Whether responses may be coded.
     pub fn codes(&self) -> bool {
         self.codes.load(Ordering::Relaxed)

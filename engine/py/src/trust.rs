@@ -92,6 +92,15 @@ pub fn origin_of(conn: &Conn, head: &Head) -> Option<Origin> {
     ))
 }
 
+/// Whether a trusted proxy says anything of where a request came from: if not, it is as the connection has it.
+pub fn is_told(conn: &Conn, head: &Head) -> bool {
+    let settings = conn.service.get().settings();
+    settings.trust.as_ref().is_some_and(|trust| {
+        let mut names = head.fields().map(|(name, _)| name);
+        names.any(|name| trust.believed.includes(name)) && trust.trusts(conn.peer())
+    })
+}
+
 /// Both ends of a connection, and whether it is over TLS.
 #[derive(Debug)]
 pub struct Ends {

@@ -25,6 +25,22 @@ pub struct Believed {
     pub forwarded: bool,
 }
 
+impl Believed {
+    /// Whether the field called `name` is believed.
+    pub fn includes(self, name: &[u8]) -> bool {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            9 => self.forwarded && is(b"forwarded"),
+            15 => self.x_for && is(b"x-forwarded-for"),
+            16 => {
+                (self.x_host && is(b"x-forwarded-host")) || (self.x_port && is(b"x-forwarded-port"))
+            }
+            17 => self.x_proto && is(b"x-forwarded-proto"),
+            _ => false,
+        }
+    }
+}
+
 /// Where a request came from; `None` for what the proxies don't say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -70,15 +86,17 @@ struct Lists<'a> {
 
 impl<'a> Lists<'a> {
     fn of(&mut self, name: &[u8], believed: Believed) -> Option<&mut Vec<&'a [u8]>> {
-        let (list, is_believed) = match name.to_ascii_lowercase().as_slice() {
-            b"x-forwarded-for" => (&mut self.x_for, believed.x_for),
-            b"x-forwarded-proto" => (&mut self.x_proto, believed.x_proto),
-            b"x-forwarded-host" => (&mut self.x_host, believed.x_host),
-            b"x-forwarded-port" => (&mut self.x_port, believed.x_port),
-            b"forwarded" => (&mut self.forwarded, believed.forwarded),
-            _ => return None,
-        };
-        is_believed.then_some(list)
+        if !believed.includes(name) {
+            return None;
+        }
+        match name.to_ascii_lowercase().as_slice() {
+            b"x-forwarded-for" => Some(&mut self.x_for),
+            b"x-forwarded-proto" => Some(&mut self.x_proto),
+            b"x-forwarded-host" => Some(&mut self.x_host),
+            b"x-forwarded-port" => Some(&mut self.x_port),
+            b"forwarded" => Some(&mut self.forwarded),
+            _ => None,
+        }
     }
 }
 

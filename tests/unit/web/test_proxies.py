@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sennit.internet.address import IPv4Address, UNIXAddress
+from sennit.web.asgi import ASGIResource
 from sennit.web.http import combinedLogFormatter, jsonLogFormatter
 from sennit.web.resource import Resource
 from sennit.web.server import Site
@@ -152,6 +153,48 @@ def test_wsgi_application_is_told_the_same() -> None:
     with TestClient(site, peer=PROXY) as client:
         text = client.get("/app", headers=TOLD | HOST).text
     assert text == "192.0.2.1 https shop.example shop.example 8443"
+
+
+@pytest.mark.parametrize(
+    ("headers", "believed", "client", "scheme"),
+    [
+        ({}, ALL, ("10.0.0.1", 50000), "http"),
+        ({"X-Forwarded-For": "192.0.2.1"}, ALL, ("192.0.2.1", 0), "http"),
+        ({"x-forwarded-FOR": "192.0.2.1"}, ALL, ("192.0.2.1", 0), "http"),
+        ({"X-Forwarded-Proto": "https"}, ALL, ("10.0.0.1", 50000), "https"),
+        ({"X-Forwarded-Host": "shop.example"}, ALL, ("10.0.0.1", 50000), "http"),
+        ({"X-Forwarded-Port": "8443"}, ALL, ("10.0.0.1", 50000), "http"),
+        ({"Forwarded": "for=192.0.2.1;proto=https"}, ALL, ("10.0.0.1", 50000), "http"),
+        ({"Forwarded": "for=192.0.2.1;proto=https"}, ("Forwarded",), ("192.0.2.1", 0), "https"),
+        (TOLD, ("Forwarded",), ("10.0.0.1", 50000), "http"),
+    ],
+)
+def test_applications_are_told_what_the_request_says(
+    headers: dict[str, str], believed: tuple[str, ...], client: tuple[str, int], scheme: str
+) -> None:
+    told: list[Any] = []
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        told.append((scope["client"], scope["scheme"]))
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+    def wsgi(environ: Any, start: Any) -> list[bytes]:
+        told.append(((environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"] or 0)), environ["wsgi.url_scheme"]))
+        start("200 OK", [])
+        return []
+
+    root = Resource()
+    root.putChild("asgi", ASGIResource(asgi))
+    root.putChild("wsgi", WSGIResource(None, None, wsgi))
+    root.putChild("own", Calls(lambda request: f"{request.client.host} {request.isSecure()}"))
+    site = Site(root, trustedProxies=["10.0.0.0/8"])
+    site.trustedHeaders = believed
+    with TestClient(site, peer=("10.0.0.1", 50000)) as tester:
+        for name in ("asgi", "wsgi"):
+            assert tester.get(f"/{name}", headers=headers).code == 200
+        assert tester.get("/own", headers=headers).text == f"{client[0]} {scheme == 'https'}"
+    assert told == [(client, scheme)] * 2
 
 
 @pytest.mark.parametrize("formatter", [None, combinedLogFormatter, jsonLogFormatter, "own"])

@@ -16,6 +16,7 @@ use crate::kinds::has_no_attributes;
 use crate::lock::Lock;
 use crate::request::{raw_path_of, Request};
 use crate::text::percent_decoded;
+use crate::trust::is_told;
 
 /// The version of the HTTP part of the specification. From 2.4 on, frameworks leave it to `send` alone to tell them that
 /// a client has left; `receive` tells it at once, also to one that has nothing to send.
@@ -107,8 +108,8 @@ pub fn make<'py>(
         app.addresses.server(py, conn.host())?,
     )?;
     // Where the tree, or a trusted proxy, may have said something else of the client, the request knows.
-    let told =
-        !has_no_attributes(request.as_any()) || conn.service.get().settings().trust.is_some();
+    let told = !has_no_attributes(request.as_any())
+        || request.get().with_head(py, |head| is_told(conn, head));
     let secure = if told {
         request.call_method0(intern!(py, "isSecure"))?.is_truthy()?
     } else {

@@ -21,6 +21,7 @@ use crate::lock::Lock;
 use crate::request::{raw_path_of, Request};
 use crate::resources::attribute;
 use crate::text::{latin1, percent_decoded};
+use crate::trust::is_told;
 
 /// A dict made with as many entries as this has room for twice as many, and a copy of it has the same room: the fields
 /// of a request, and what the application adds, then fit without the dict having to grow.
@@ -113,7 +114,8 @@ impl Environs {
         input: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Environ<'py>> {
         let py = request.py();
-        let plain = !conn.service.get().trusts() && self.leaves_addresses(request)?;
+        let told = request.get().with_head(py, |head| is_told(conn, head));
+        let plain = !told && self.leaves_addresses(request)?;
         let lent = if plain {
             request.get().lend_head(py)
         } else {
