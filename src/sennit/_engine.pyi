@@ -39,6 +39,7 @@ __all__ = [
     "WSGIGateway",
     "adapt_coroutines",
     "cgi_variables",
+    "gather_memory",
     "http_date",
     "is_token",
     "negotiate_coding",
@@ -67,6 +68,14 @@ def adapt_coroutines(
 ) -> None:
     """Have each handler's coroutine passed through `adapter`, in this process, before a Task runs it; None
     ends that. For programs whose coroutines await what asyncio knows nothing of.
+    """
+
+def gather_memory() -> int:
+    """Move what lies densely in this process's memory into huge pages; returns how many bytes are there now.
+    Memory that is shared with other processes, as after a fork, stays shared. Gives 0 where the kernel can't
+    (Linux can from 6.1 on), or where its administrator wants no huge pages.
+
+    Other threads go on meanwhile.
     """
 
 def is_token(value: bytes) -> bool:

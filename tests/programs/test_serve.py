@@ -355,3 +355,30 @@ def test_tree_prints_the_resources(tmp_path: Path) -> None:
         ├── slow  program.Slow  GET, HEAD
         └── wait  program.Wait  GET, HEAD
         """)
+
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def in_huge_pages(pid: int) -> int:
+    """How many bytes of a process's memory are in huge pages."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("AnonHugePages"))
+
+
+@pytest.mark.skipif(
+    not THP.exists() or "[madvise]" not in THP.read_text(), reason="huge pages are not for who asks for them"
+)
+def test_memory_of_who_serves_is_moved_into_huge_pages(tmp_path: Path) -> None:
+    program = PROGRAM + "\nkept = [str(number) * 10 for number in range(1_000_000)]\n"
+    with Served(tmp_path, program=program) as served:
+        wait_until(lambda: in_huge_pages(served.pid) >= 24 << 20)
+    with Served(tmp_path, "--workers", "1", "--max-requests", "9", program=program) as served:
+        served.wait_until_up()
+        worker = served.pid_that_answers()
+        assert worker != served.pid
+        wait_until(lambda: in_huge_pages(worker) >= 24 << 20)
+    with Served(tmp_path, "--no-huge-pages", program=program) as served:
+        served.wait_until_up()
+        assert served.pid_that_answers() == served.pid
+        assert in_huge_pages(served.pid) == 0

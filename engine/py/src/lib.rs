@@ -20,6 +20,7 @@ mod kept_file;
 mod kinds;
 mod lock;
 mod loops;
+mod memory;
 mod metrics;
 mod request;
 mod resources;
@@ -99,6 +100,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<upstream::Forward>()?;
     module.add_class::<wsgi::Gateway>()?;
     module.add_function(wrap_pyfunction!(wsgi::cgi_variables, module)?)?;
+    module.add_function(wrap_pyfunction!(memory::gather_memory, module)?)?;
     module.add_function(wrap_pyfunction!(http_date, module)?)?;
     module.add_function(wrap_pyfunction!(reason_phrase, module)?)?;
     module.add_function(wrap_pyfunction!(is_token, module)?)?;

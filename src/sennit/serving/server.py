@@ -6,12 +6,14 @@ import math
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sennit
+from sennit import _engine
 from sennit.internet._loops import stateOf
 from sennit.serving.application import Application
 from sennit.serving.notify import notify, watchdog_interval
@@ -29,6 +31,8 @@ _logger = logging.getLogger("sennit.serving")
 # Seconds that a connection of a worker that is being replaced may have been silent for before it is closed:
 # its client may be about to send its next request.
 _PATIENCE = 1.0
+# Seconds after which a program has mostly loaded and made what it keeps.
+_WARM = 60
 
 
 class Server:
@@ -54,6 +58,7 @@ class Server:
             self._places.append((observer.place, observer.site(number)))
             self.application.site.metrics = observer.metrics
         self._ports: list[ListeningPort] = []
+        self._huge_pages: bool = settings.huge_pages
         self.threads = LoopThreads(settings.threads - 1)
         if self.threads:
             if self.site.sessionKeeper is not None:
@@ -102,6 +107,9 @@ class Server:
             # closed.
             place.socket.close()
         ready()
+        if self._huge_pages:
+            _gather_memory()
+            self.reactor.callLater(_WARM, _gather_memory)
 
     async def _start_threads(self) -> None:
         stateOf(asyncio.get_running_loop()).drains.append(self.threads.drain)
@@ -131,6 +139,11 @@ class Server:
         await asyncio.gather(*drains, self.threads.drain(grace, idle=_PATIENCE))
         if not self.reactor.stopping:
             self.reactor.stop()
+
+
+def _gather_memory() -> None:
+    """Move this process's memory into huge pages, in a thread: the more there is, the longer it takes."""
+    threading.Thread(target=_engine.gather_memory, name="sennit-memory", daemon=True).start()
 
 
 def serve_alone(target: Target, settings: Settings, places: list[Place], observer: Observer | None) -> int:

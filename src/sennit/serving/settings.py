@@ -216,6 +216,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("preload", WORKERS, flag, "Import TARGET once, before the workers are made.", default=False),
     Setting(
+        "huge_pages",
+        WORKERS,
+        flag,
+        "Whether each process moves its memory into huge pages once it serves, and a minute later (Linux).",
+        default=True,
+        shown_default="--huge-pages",
+    ),
+    Setting(
         "max_requests",
         WORKERS,
         whole(1),
