@@ -46,7 +46,7 @@ class Server:
     `programs` are the programs it can run; `distributions` the PyPI packages whose versions are reported.
     `arguments` follow the interpreter; `{port}`, `{program}`, `{programs}` (their folder), `{asgi_module}`
     (where an ASGI program is) and `{files}` (those of the static scenarios) are filled in. The limit
-    and nginx need neither interpreter nor arguments.
+    and nginx need neither interpreter nor arguments; Sennit's are those of `sennit_arguments`.
     """
 
     name: str
@@ -111,7 +111,7 @@ SERVERS: tuple[Server, ...] = (
     Server(
         SENNIT,
         "Resource",
-        ("{programs}/{sennit_script}", "{port}", "{program}"),
+        (),
         _ASYNC | _UP | _DOWN | _STATIC | _GZIP | _PROXY | _ASGI | _INLINE | _POOL,
         ("sennit",),
     ),
@@ -265,9 +265,16 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def sennit_script(program: str) -> str:
-    """Return the name of the file that serves a scenario's program by Sennit."""
-    return "sennit_asgi.py" if program in _ASGI else f"sennit_{program}.py"
+def sennit_arguments(program: str) -> tuple[str, ...]:
+    """Return what follows the interpreter where Sennit serves a scenario's program: its command serves
+    applications, a file of their own trees of resources."""
+    if program not in _ASGI | _INLINE | _POOL:
+        return ("{programs}/sennit_{program}.py", "{port}")
+    options = "-m sennit serve --host 127.0.0.1 --port {port} --backlog 8192 --no-access-log"
+    if program in _ASGI:
+        return (*options.split(), "benchmarks.programs.asgi_apps:{program}")
+    threads = 10 if program in _POOL else 0
+    return (*options.split(), "--wsgi-threads", str(threads), "benchmarks.programs.wsgi_apps:{program}")
 
 
 class Launcher:
@@ -328,9 +335,9 @@ class Launcher:
         if python is None:
             raise NotStarted("no interpreter has sennit._engine")
         names = {"port": port, "program": scenario.program, "programs": PROGRAMS, "files": files.FOLDER}
-        names["sennit_script"] = sennit_script(scenario.program)
         names["asgi_module"] = "asgi_apps" if scenario.program in _HANDS_ON else "framework_apps"
-        return [str(python), *(part.format(**names) for part in server.arguments)]
+        arguments = sennit_arguments(scenario.program) if server.name == SENNIT else server.arguments
+        return [str(python), *(part.format(**names) for part in arguments)]
 
     def start(self, server: Server, scenario: Scenario) -> Running:
         """Start `server` with a scenario's program; it may not listen yet. Raises NotStarted."""

@@ -1,9 +1,11 @@
 """The scenarios as hand-written WSGI applications, for fastwsgi, fastpysgi, bjoern, peregrine, granian and
 gunicorn, and for Sennit where WSGI is what is measured."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from benchmarks.paths import PEERS
 from benchmarks.programs.pages import BLOCK, BLOCK_COUNT, CHUNKS, HELLO, NOT_FOUND, PAGE
 
 Environ = dict[str, Any]
@@ -80,9 +82,10 @@ wsgi_pool = wsgi
 
 
 def __getattr__(name: str) -> Any:
-    # Only who runs it needs to have Flask.
+    # Only who runs it needs to have Flask: the peers do.
     if name != "flask":
         raise AttributeError(name)
+    sys.path += map(str, PEERS.glob("lib/python*/site-packages"))
     from benchmarks.programs.flask_app import app
 
     return app

@@ -1,5 +1,8 @@
 """The scenarios, the servers that take part, and the command line."""
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 from benchmarks.__main__ import parse_arguments, plan_of
@@ -7,7 +10,7 @@ from benchmarks.goals import ASYNCIO_PEERS
 from benchmarks.paths import PROGRAMS
 from benchmarks.runs import Plan, _turned
 from benchmarks.scenarios import LOADS, NAMES, by_name
-from benchmarks.servers import SENNIT, SERVERS, sennit_script, without_folders
+from benchmarks.servers import SENNIT, SERVERS, sennit_arguments, without_folders
 
 
 def test_request_has_the_length_of_its_body() -> None:
@@ -20,7 +23,15 @@ def test_request_has_the_length_of_its_body() -> None:
 def test_sennit_has_a_program_for_every_scenario() -> None:
     sennit = next(server for server in SERVERS if server.name == SENNIT)
     assert {scenario.program for scenario in LOADS} <= sennit.programs
-    assert all((PROGRAMS / sennit_script(program)).exists() for program in sennit.programs)
+    for program in sennit.programs:
+        arguments = [
+            part.format(programs=PROGRAMS, program=program, port=1) for part in sennit_arguments(program)
+        ]
+        if arguments[0] == "-m":
+            module, name = arguments[-1].split(":")
+            assert hasattr(importlib.import_module(module), name)
+        else:
+            assert Path(arguments[0]).exists()
 
 
 def test_asyncio_peers_are_servers() -> None:
