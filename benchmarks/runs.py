@@ -13,7 +13,7 @@ from benchmarks.scenarios import HEAVY, Scenario
 from benchmarks.servers import LIMIT, SENNIT, Launcher, NotStarted, Running, Server, running
 
 SETTLE_SECONDS = 0.05
-SLICES = 5
+SLICE_SECONDS = 0.1
 SLICE_WARMUP = 0.05
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -109,7 +109,7 @@ def _measure_table(
     """Measure each server for the round's seconds: slice by slice, in turns, where the generator can do less
     than a second, since the machine's speed changes within one.
     """
-    slices = SLICES if table.generator == HEAVY else 1
+    slices = max(1, round(plan.seconds / SLICE_SECONDS)) if table.generator == HEAVY else 1
     seen: dict[str, list[load.Load]] = {}
     for slice_number in range(slices):
         warmup = SLICE_WARMUP if slice_number else plan.warmup
@@ -141,13 +141,12 @@ def _measure_slice(started: Running, scenario: Scenario, table: LoadTable, effor
 
 
 def _sample(parts: Sequence[load.Load], rss_kib: int) -> Sample:
-    """Return what slices of equal length come to together."""
-    cpu_seconds, answered = sum(part.cpu_seconds for part in parts), sum(part.answered for part in parts)
+    """Return the medians of slices: of a neighbour's burst the machine is slow for one or two of them."""
     return Sample(
-        statistics.mean(part.requests_per_second for part in parts),
+        statistics.median(part.requests_per_second for part in parts),
         statistics.median(part.p50_us for part in parts),
         statistics.median(part.p99_us for part in parts),
-        1e6 * cpu_seconds / answered,
+        statistics.median(1e6 * part.cpu_seconds / part.answered for part in parts),
         rss_kib,
     )
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import selectors
 import weakref
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sennit.internet._loops import stateOf
@@ -64,13 +63,13 @@ class EngineSelector(selectors.BaseSelector):
         self._keys: dict[int, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        fd = _descriptorOf(fileobj)
+        fd = self._find(fileobj)
         if fd in self._keys:
             raise KeyError(f"{fileobj!r} (descriptor {fd}) is already registered")
         return self._watch(selectors.SelectorKey(fileobj, fd, events, data))
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        key = self._keys.pop(_descriptorOf(fileobj))
+        key = self._keys.pop(self._find(fileobj))
         try:
             self.engine.unwatch(key.fd)
         except OSError:
@@ -78,7 +77,7 @@ class EngineSelector(selectors.BaseSelector):
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        key = self._keys[_descriptorOf(fileobj)]
+        key = self._keys[self._find(fileobj)]
         if events == key.events:
             key = key._replace(data=data)
             self._keys[key.fd] = key
@@ -103,20 +102,52 @@ class EngineSelector(selectors.BaseSelector):
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         try:
-            return self._keys[_descriptorOf(fileobj)]
+            return self._keys[self._find(fileobj)]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return MappingProxyType(self._keys)
+        return _Registered(self, self._keys)
+
+    def _find(self, fileobj: Any) -> int:
+        """The descriptor of a file object, or itself; one that was closed while it is registered has the
+        descriptor that it had. Raises ValueError.
+        """
+        try:
+            return _descriptorOf(fileobj)
+        except ValueError:
+            for key in self._keys.values():
+                if key.fileobj is fileobj:
+                    return key.fd
+            raise
 
     def close(self) -> None:
         self._keys.clear()
         self.engine.close()
 
 
+class _Registered(Mapping[Any, selectors.SelectorKey]):
+    """What a selector watches, found by file objects and by descriptors."""
+
+    def __init__(self, selector: EngineSelector, keys: dict[int, selectors.SelectorKey]) -> None:
+        self._selector = selector
+        self._keys = keys
+
+    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._selector.get_key(fileobj)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 def _descriptorOf(fileobj: Any) -> int:
-    fd = fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
+    try:
+        fd = fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"neither a descriptor nor an object with one: {fileobj!r}") from error
     if fd < 0:
         raise ValueError(f"invalid file descriptor: {fd}")
     return fd

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -82,6 +83,31 @@ def test_timers_are_called_in_the_order_of_their_times_and_then_of_their_making(
     loop.call_later(60, seen.append, "never")
     runFor(loop, 0.02)
     assert "".join(seen) == "at onceabcdeflate"
+
+
+def test_what_the_first_of_many_timers_ask_for_does_not_wait_for_the_last(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    seen: list[object] = []
+    reader, writer = socket.socketpair()
+
+    def note_socket() -> None:
+        seen.append("socket")
+        loop.remove_reader(reader)
+
+    with reader, writer:
+        writer.send(b"x")
+        loop.add_reader(reader, note_socket)
+        when = loop.time()
+        for number in range(1000):
+            loop.call_at(when, seen.append, number)
+        loop.call_at(when, loop.call_soon, seen.append, "none comes before")
+        loop.call_at(when - 1, loop.call_soon, seen.append, "soon")
+        runFor(loop, 0.01)
+    assert [entry for entry in seen if isinstance(entry, int)] == list(range(1000))
+    assert seen[-1] == "none comes before"
+    assert seen.index("soon") < 200
+    assert seen.index("socket") < 200
 
 
 def test_timer_is_never_early(loop: asyncio.AbstractEventLoop) -> None:

@@ -121,6 +121,44 @@ def test_selector_forgets_descriptor_that_was_closed_first(selector: EngineSelec
     assert number not in selector.get_map()
 
 
+def test_selectors_map_knows_file_objects_and_descriptors(selector: EngineSelector) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        key = selector.register(ours, selectors.EVENT_READ)
+        registered = selector.get_map()
+        assert registered[ours] is registered.get(ours.fileno()) is key
+        assert ours in registered
+        assert theirs not in registered
+        assert ours.fileno() in set(registered)
+        assert len(registered) == len(set(registered))
+        ours.close()
+        assert registered[ours] is key
+        selector.unregister(ours)
+        assert not any(fd == key.fd for fd in registered)
+        with pytest.raises(ValueError, match="invalid file descriptor: -1"):
+            selector.unregister(ours)
+        with pytest.raises(ValueError, match="neither a descriptor nor an object with one: 'text'"):
+            selector.register("text", selectors.EVENT_READ)  # type: ignore[arg-type]
+
+
+def test_readers_and_writers_of_file_objects_are_replaced_and_removed() -> None:
+    """asyncio looks them up in the selector's map, from Python 3.13 on."""
+    seen: list[str] = []
+    loop = newEventLoop()
+    ours, theirs = socket.socketpair()
+    try:
+        with ours, theirs:
+            theirs.send(b"x")
+            loop.add_reader(ours, seen.append, "replaced")
+            loop.add_reader(ours, lambda: seen.append(f"read, removed: {loop.remove_reader(ours)}"))
+            loop.add_writer(ours, lambda: seen.append(f"written, removed: {loop.remove_writer(ours)}"))
+            loop.run_until_complete(asyncio.sleep(0.02))
+            assert sorted(seen) == ["read, removed: True", "written, removed: True"]
+            assert not loop.remove_reader(ours)
+    finally:
+        loop.close()
+
+
 def test_selector_waits_as_long_as_told(selector: EngineSelector) -> None:
     begin = time.monotonic()
     assert selector.select(0.02) == []
