@@ -141,4 +141,9 @@ def run_wrk(port: int, scenario: Scenario, effort: Effort, cpu: Callable[[], flo
 
 def run(generator: str, port: int, scenario: Scenario, effort: Effort, cpu: Callable[[], float]) -> Load:
     """Load a server with the generator named `wrk` or `load`; raises LoadFailed."""
-    return (run_wrk if generator == "wrk" else run_own)(port, scenario, effort, cpu)
+    seen = (run_wrk if generator == "wrk" else run_own)(port, scenario, effort, cpu)
+    if seen.cpu_seconds <= 0:
+        raise LoadFailed(
+            "no processor time was used: another process than those that were started answers"
+        )
+    return seen

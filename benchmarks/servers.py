@@ -187,7 +187,10 @@ class Running:
     _family: list[int] = field(default_factory=list)
 
     def members(self) -> list[int]:
-        """Return the ids of the process and its descendants, as they were when first asked for."""
+        """Return the ids of the process and its descendants, as they were when first asked for after a pause.
+
+        A server may replace a process that it finds to have stood still.
+        """
         if not self._family:
             self._family = measure.family(self.process.pid)
         return self._family
@@ -206,6 +209,7 @@ class Running:
 
     def resume(self) -> None:
         """Let it run again."""
+        self._family = []
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:

@@ -1,6 +1,8 @@
 """The limit server and the load generator, against each other."""
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ import pytest
 
 from benchmarks import answers, load, native
 from benchmarks.scenarios import HEAVY, LOADS, Scenario, by_name
-from benchmarks.servers import SERVERS, Launcher, running
+from benchmarks.servers import SERVERS, Launcher, Running, running
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 LIMIT = next(server for server in SERVERS if server.name == "limit")
@@ -55,12 +57,40 @@ def test_generator_refuses_another_status_or_length(limit_port: int, changed: st
         load.run(HEAVY, limit_port, by_name(changed), effort, time.monotonic)
 
 
+@pytest.mark.parametrize("clock", [[0.0, 0.0], [2.0, 1.0]], ids=["stands", "goes back"])
+def test_answers_without_processor_time_are_refused(limit_port: int, clock: list[float]) -> None:
+    # As where those that are looked at have been replaced: by such figures nothing can be divided.
+    effort = load.Effort(connections=1, seconds=0.05, warmup=0.0)
+    with pytest.raises(load.LoadFailed, match="no processor time"):
+        load.run(HEAVY, limit_port, by_name("buy"), effort, iter(clock).__next__)
+
+
 def test_limit_copies_the_answer_it_is_given(launcher: Launcher) -> None:
     scenario = by_name("buy")
     given = scenario.typical_answer().replace(b"Server: Sennit", b"Server: Other")
     launcher.set_limit_answer(scenario, given)
     with running(launcher, LIMIT, scenario) as started:
         assert answers.ask(started.port, scenario.request(started.port)).raw == given
+
+
+def test_process_that_a_server_replaces_is_found_after_a_pause(tmp_path: Path) -> None:
+    script = "sleep 60 & echo $!; wait; exec sleep 60"
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        started = Running(LIMIT, 0, process, tmp_path / "log", 0.0)
+        assert started.members() == [process.pid, child]
+        started.pause()
+        os.kill(child, signal.SIGKILL)
+        started.resume()
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        members = started.members()
+        started.end()
+    assert members == [process.pid]
 
 
 def test_compiler_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
