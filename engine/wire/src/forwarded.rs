@@ -28,15 +28,43 @@ pub struct Believed {
 impl Believed {
     /// Whether the field called `name` is believed.
     pub fn includes(self, name: &[u8]) -> bool {
+        self.field(name).is_some()
+    }
+
+    /// The field called `name`, if it is believed.
+    fn field(self, name: &[u8]) -> Option<Field> {
+        let field = Field::called(name)?;
+        let believed = match field {
+            Field::XFor => self.x_for,
+            Field::XProto => self.x_proto,
+            Field::XHost => self.x_host,
+            Field::XPort => self.x_port,
+            Field::Forwarded => self.forwarded,
+        };
+        believed.then_some(field)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    XFor,
+    XProto,
+    XHost,
+    XPort,
+    Forwarded,
+}
+
+impl Field {
+    /// Asked for every field of a request: the length rules out nearly all.
+    fn called(name: &[u8]) -> Option<Self> {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         match name.len() {
-            9 => self.forwarded && is(b"forwarded"),
-            15 => self.x_for && is(b"x-forwarded-for"),
-            16 => {
-                (self.x_host && is(b"x-forwarded-host")) || (self.x_port && is(b"x-forwarded-port"))
-            }
-            17 => self.x_proto && is(b"x-forwarded-proto"),
-            _ => false,
+            9 if is(b"forwarded") => Some(Self::Forwarded),
+            15 if is(b"x-forwarded-for") => Some(Self::XFor),
+            16 if is(b"x-forwarded-host") => Some(Self::XHost),
+            16 if is(b"x-forwarded-port") => Some(Self::XPort),
+            17 if is(b"x-forwarded-proto") => Some(Self::XProto),
+            _ => None,
         }
     }
 }
@@ -63,8 +91,8 @@ pub fn origin<'a>(
 ) -> Origin {
     let mut lists = Lists::default();
     for (name, value) in fields {
-        if let Some(list) = lists.of(name, believed) {
-            list.push(value);
+        if let Some(field) = believed.field(name) {
+            lists.of(field).push(value);
         }
     }
     if believed.forwarded {
@@ -85,17 +113,13 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn of(&mut self, name: &[u8], believed: Believed) -> Option<&mut Vec<&'a [u8]>> {
-        if !believed.includes(name) {
-            return None;
-        }
-        match name.to_ascii_lowercase().as_slice() {
-            b"x-forwarded-for" => Some(&mut self.x_for),
-            b"x-forwarded-proto" => Some(&mut self.x_proto),
-            b"x-forwarded-host" => Some(&mut self.x_host),
-            b"x-forwarded-port" => Some(&mut self.x_port),
-            b"forwarded" => Some(&mut self.forwarded),
-            _ => None,
+    fn of(&mut self, field: Field) -> &mut Vec<&'a [u8]> {
+        match field {
+            Field::XFor => &mut self.x_for,
+            Field::XProto => &mut self.x_proto,
+            Field::XHost => &mut self.x_host,
+            Field::XPort => &mut self.x_port,
+            Field::Forwarded => &mut self.forwarded,
         }
     }
 }

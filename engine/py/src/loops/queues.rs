@@ -1,6 +1,7 @@
 //! What a loop has to call: soon, and at a time.
 
 use std::cmp::Ordering;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
@@ -212,13 +213,11 @@ impl Queues {
     pub fn take_due(&self, py: Python<'_>, now: f64) {
         let mut state = self.0.lock(py);
         for _ in 0..MOST_DUE {
-            match state.timers.peek() {
-                Some(first) if first.when < now + RESOLUTION => {}
-                _ => break,
-            }
-            let Some(timer) = state.timers.pop() else {
+            let first = state.timers.peek_mut();
+            let Some(due) = first.filter(|first| first.when < now + RESOLUTION) else {
                 break;
             };
+            let timer = PeekMut::pop(due);
             timer.entry.leave(py);
             if timer.entry.is_cancelled(py) {
                 state.cancelled = state.cancelled.saturating_sub(1);
