@@ -3,10 +3,26 @@
 use pyo3::prelude::*;
 use sennit_wire::LastHead;
 
-use crate::asgi::Launch;
+use crate::{asgi, wsgi};
 
 /// Connections that are answered together at most.
 pub const SIZE: usize = 64;
+
+/// An application that is to be called.
+pub enum Call {
+    Asgi(asgi::Launch),
+    Wsgi(wsgi::Launch),
+}
+
+impl Call {
+    /// Call it, and do with what it gives what is to be done.
+    pub fn go(self, py: Python<'_>) {
+        match self {
+            Self::Asgi(launch) => launch.go(py),
+            Self::Wsgi(launch) => launch.go(py),
+        }
+    }
+}
 
 /// A batch of connections, or one that is answered alone.
 #[derive(Default)]
@@ -15,7 +31,7 @@ pub struct Batch {
     pub last_head: LastHead,
     gathers: bool,
     place: usize,
-    launches: Vec<(usize, Launch)>,
+    launches: Vec<(usize, Call)>,
 }
 
 impl Batch {
@@ -33,7 +49,7 @@ impl Batch {
     }
 
     /// Have an application called: soon, if others may join, else now.
-    pub fn launch(&mut self, py: Python<'_>, launch: Launch) {
+    pub fn launch(&mut self, py: Python<'_>, launch: Call) {
         if self.gathers {
             self.launches.push((self.place, launch));
         } else {
@@ -42,7 +58,7 @@ impl Batch {
     }
 
     /// The calls that were kept, and the places of their connections.
-    pub fn launches(&mut self) -> impl Iterator<Item = (usize, Launch)> + '_ {
+    pub fn launches(&mut self) -> impl Iterator<Item = (usize, Call)> + '_ {
         self.launches.drain(..)
     }
 }

@@ -24,6 +24,7 @@ use crate::resources::{BodyWish, Known, Renderer};
 use crate::service::Service;
 use crate::task;
 use crate::upstream;
+use crate::wsgi::Gateway;
 
 /// The value of `NOT_DONE_YET`.
 pub const NOT_DONE_YET: i64 = 1;
@@ -312,6 +313,10 @@ fn call_render<'py>(
             ASGIApplication::serve(&application, conn, request, batch)?;
             return Ok(None);
         }
+        Renderer::Gateway(gateway) => {
+            Gateway::serve(&gateway, conn, request, batch)?;
+            return Ok(None);
+        }
         Renderer::Forward(_) | Renderer::Unknown => {
             return resource
                 .call_method1(intern!(py, "render"), (request,))
@@ -363,7 +368,7 @@ pub fn respond(
     }
 }
 
-fn try_respond(
+pub fn try_respond(
     conn: &Arc<Conn>,
     request: &Bound<'_, Request>,
     result: &Bound<'_, PyAny>,

@@ -14,6 +14,7 @@ use crate::asgi::ASGIApplication;
 use crate::kinds::{only_children, own_attributes, version_of};
 use crate::lock::Lock;
 use crate::upstream::Forward;
+use crate::wsgi::Gateway;
 
 /// Classes whose profiles are kept at a time; a program with more of them in use only loses speed.
 const PLACES: usize = 64;
@@ -37,6 +38,8 @@ pub struct Profile {
     pub forwards_rest: bool,
     /// An instance's own `render` may be an application that the engine calls itself.
     pub has_application: bool,
+    /// It renders as `WSGIResource` does.
+    is_gateway: bool,
     /// It has a `render` at all: an object of it is a resource, not an awaitable of one.
     pub renders: bool,
     /// `isLeaf`, if that is a plain number of the class.
@@ -227,9 +230,17 @@ impl Profiles {
                 function.map(|f| (f.bind(py).clone(), p.keeps_files)),
                 p.forwards,
                 p.has_application,
+                p.is_gateway,
             )
         })?;
         match found {
+            Some((_, _, _, true)) => {
+                if own_attributes(object)?.contains(intern!(py, "render"))? {
+                    return Ok(Renderer::Unknown);
+                }
+                let gateway = object.cast::<Gateway>().ok().cloned();
+                Ok(gateway.map_or(Renderer::Unknown, Renderer::Gateway))
+            }
             Some((Some((function, keeps_files)), ..)) => {
                 let own = own_attributes(object)?;
                 if own.is_empty() || only_children(&own).is_some() {
@@ -240,12 +251,12 @@ impl Profiles {
                 }
                 Ok(Renderer::Function(function, keeps_files))
             }
-            Some((None, _, true)) => {
+            Some((None, _, true, _)) => {
                 let own = own_attributes(object)?.get_item(intern!(py, "render"))?;
                 let application = own.and_then(|own| own.cast_into_exact().ok());
                 Ok(application.map_or(Renderer::Unknown, Renderer::Application))
             }
-            Some((None, true, _)) => {
+            Some((None, true, ..)) => {
                 let forward = forward_of(&own_attributes(object)?)?;
                 Ok(forward.map_or(Renderer::Unknown, Renderer::Forward))
             }
@@ -262,6 +273,8 @@ pub enum Renderer<'py> {
     Forward(Bound<'py, Forward>),
     /// By calling this application.
     Application(Bound<'py, ASGIApplication>),
+    /// By calling the application of this one, which it is itself.
+    Gateway(Bound<'py, Gateway>),
     /// As its `render` says.
     Unknown,
 }
@@ -343,6 +356,10 @@ impl Profile {
             version,
             forwards,
             forwards_rest,
+            is_gateway: is(
+                intern!(py, "render"),
+                &py.get_type::<Gateway>().getattr(intern!(py, "render"))?,
+            )?,
             has_application: attribute(&mro, intern!(py, "_hasApplication"))?.is_some(),
             stock_child: is(intern!(py, "getChildWithDefault"), stock.child)?,
             stock_miss: is(intern!(py, "getChild"), stock.miss)?,

@@ -24,7 +24,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Call};
 use crate::conn::Conn;
 use crate::dispatch::{self, NOT_DONE_YET};
 use crate::errors;
@@ -111,7 +111,8 @@ impl ASGIApplication {
             return Err(errors::http_error(py, 501));
         }
         let scope = scope::make(slf.get(), request, conn)?;
-        batch.launch(py, Launch::new(slf, Arc::clone(conn), request, scope)?);
+        let launch = Launch::new(slf, Arc::clone(conn), request, scope)?;
+        batch.launch(py, Call::Asgi(launch));
         Ok(())
     }
 }

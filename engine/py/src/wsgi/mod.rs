@@ -9,6 +9,7 @@ mod deliver;
 mod environ;
 mod exchange;
 mod head;
+mod launch;
 mod names;
 mod pool;
 mod streams;
@@ -23,6 +24,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
+use crate::batch::{Batch, Call};
 use crate::conn::{Conn, Sink};
 use crate::engine::Shared;
 use crate::kinds::call_with;
@@ -36,6 +38,7 @@ use pool::{Job, Queue, Session};
 use streams::{EmptyInput, ErrorStream};
 
 pub use environ::{cgi_variables, Told};
+pub use launch::Launch;
 
 /// The value of `NOT_DONE_YET`.
 const NOT_DONE_YET: u8 = 1;
@@ -105,19 +108,17 @@ impl Gateway {
             .map_err(|_| PyRuntimeError::new_err("a resource is set up once"))
     }
 
-    /// Start the application.
+    /// Call the application: what a program gets that asks for it itself.
     fn render<'py>(
         slf: &Bound<'py, Self>,
         request: &Bound<'py, Request>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let setup = slf.get().setup()?;
         if let Some(conn) = request.get().conn(py) {
-            match &setup.threads {
+            match &slf.get().setup()?.threads {
                 Some(threads) => Self::submit(slf, threads, request, &conn)?,
                 None => {
-                    let input = whole_input(request, &conn)?;
-                    if let Some(pieces) = setup.call(request, &conn, None, input)? {
+                    if let Some(pieces) = slf.get().call_here(request, &conn)? {
                         return Ok(pieces.into_bound(py).into_any());
                     }
                 }
@@ -143,6 +144,33 @@ impl Gateway {
         self.setup
             .get()
             .ok_or_else(|| PyRuntimeError::new_err("WSGIResource.__init__ was not called"))
+    }
+
+    /// Have the application called for a request: in a thread of the pool, or in this one, with others of the batch.
+    pub fn serve(
+        slf: &Bound<'_, Self>,
+        conn: &Arc<Conn>,
+        request: &Bound<'_, Request>,
+        batch: &mut Batch,
+    ) -> PyResult<()> {
+        match &slf.get().setup()?.threads {
+            Some(threads) => Self::submit(slf, threads, request, conn)?,
+            None => {
+                let launch = Launch::new(slf, Arc::clone(conn), request);
+                batch.launch(slf.py(), Call::Wsgi(launch));
+            }
+        }
+        Ok(())
+    }
+
+    /// Call the application in this thread; gives what is left of a stream.
+    fn call_here(
+        &self,
+        request: &Bound<'_, Request>,
+        conn: &Arc<Conn>,
+    ) -> PyResult<Option<Py<Pieces>>> {
+        let input = whole_input(request, conn)?;
+        self.setup()?.call(request, conn, None, input)
     }
 
     /// The calls that wait for a thread.
