@@ -26,13 +26,19 @@ RACES = (
     "missing-64",
     "dynamic-64",
     "stream-64",
-    "wsgi-64",
     "wsgi-pool-64",
-    "flask-64",
 )
 """Where Sennit must answer more requests per second than every peer."""
-ASGI_RACES = ("asgi-64", "starlette-64", "fastapi-64", "asgi-stream-64", "asgi-sleep10ms-512")
-"""The same for ASGI applications, and in CPU time per request as well."""
+APPLICATION_RACES = (
+    "wsgi-64",
+    "flask-64",
+    "asgi-64",
+    "starlette-64",
+    "fastapi-64",
+    "asgi-stream-64",
+    "asgi-sleep10ms-512",
+)
+"""The same for applications in the loop's thread, and in CPU time per request as well."""
 _STATIC = ("static1k-64", "static64k-64", "static1m-64")
 OF_NGINX = dict(zip(_STATIC, (0.80, 0.95, 0.95), strict=True))
 """The requests per second of files, as a part of nginx's."""
@@ -73,7 +79,7 @@ def judge(findings: Findings) -> list[Verdict]:
                 1.0,
                 _of_peers(findings, key, "requests_per_second", min),
             )
-            for key in (*RACES, *OF_NGINX, *ASGI_RACES)
+            for key in (*RACES, *OF_NGINX, *APPLICATION_RACES)
         ),
         *(
             _at_least(
@@ -97,7 +103,7 @@ def judge(findings: Findings) -> list[Verdict]:
                 1.0,
                 _of_peers(findings, key, "cpu_us_per_request", max),
             )
-            for key in ("buy-64", *ASGI_RACES)
+            for key in ("buy-64", *APPLICATION_RACES)
         ),
         _at_most("idle: KiB per connection", 1.0, _value(findings, "idle", 0)),
         _at_most("soak: growth of RSS in %", 2.0, _value(findings, "soak", 2)),

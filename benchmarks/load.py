@@ -143,7 +143,5 @@ def run(generator: str, port: int, scenario: Scenario, effort: Effort, cpu: Call
     """Load a server with the generator named `wrk` or `load`; raises LoadFailed."""
     seen = (run_wrk if generator == "wrk" else run_own)(port, scenario, effort, cpu)
     if seen.cpu_seconds <= 0:
-        raise LoadFailed(
-            "no processor time was used: another process than those that were started answers"
-        )
+        raise LoadFailed("no processor time was used: another process than those that were started answers")
     return seen

@@ -1,5 +1,7 @@
 """Judging what Sennit must reach."""
 
+import pytest
+
 from benchmarks.figures import Findings, LoadTable, PlainTable, Sample
 from benchmarks.goals import Verdict, judge
 
@@ -24,6 +26,15 @@ def test_page_is_judged_by_rate_and_processor_time() -> None:
     assert found["buy-64: CPU per request of the limit's"].reached
     assert found["buy-64: requests/s of the best peer's"].found == 89 / 80
     assert not found["buy-64: CPU per request of the thriftiest peer's"].reached
+
+
+@pytest.mark.parametrize("scenario", ["asgi", "wsgi", "flask"])
+def test_applications_are_judged_by_rate_and_processor_time_of_peers(scenario: str) -> None:
+    found = verdicts(table(scenario, sennit=(88, 1, 12), bjoern=(80, 1, 11), gunicorn=(10, 1, 90)))
+    assert found[f"{scenario}-64: requests/s of the best peer's"].found == 88 / 80
+    assert found[f"{scenario}-64: CPU per request of the thriftiest peer's"] == Verdict(
+        f"{scenario}-64: CPU per request of the thriftiest peer's", "at most 1", 12 / 11, False
+    )
 
 
 def test_one_connection_is_judged_by_latency() -> None:
