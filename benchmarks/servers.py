@@ -187,17 +187,18 @@ class Running:
     _family: list[int] = field(default_factory=list)
 
     def members(self) -> list[int]:
-        """Return the ids of the process and its descendants, as they were when first asked for after a pause.
-
-        A server may replace a process that it finds to have stood still.
-        """
+        """Return the ids of the process and its descendants, as they were when last looked for."""
         if not self._family:
             self._family = measure.family(self.process.pid)
         return self._family
 
     def cpu_seconds(self) -> float:
-        """Return the processor seconds used so far."""
-        return measure.cpu_seconds(self.members())
+        """Return the processor seconds used so far.
+
+        A server may replace a process that it finds to have stood still, so that they are looked for anew.
+        """
+        self._family = measure.family(self.process.pid)
+        return measure.cpu_seconds(self._family)
 
     def rss_kib(self) -> int:
         """Return the resident memory in KiB."""
@@ -209,7 +210,6 @@ class Running:
 
     def resume(self) -> None:
         """Let it run again."""
-        self._family = []
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
