@@ -411,6 +411,24 @@ def test_result_taken_in_the_loop_is_closed_once_whoever_closes_it() -> None:
     assert result.closed == 1
 
 
+def test_render_of_a_subclass_or_an_instance_comes_first() -> None:
+    class Marked(WSGIResource):
+        def render(self, request: Any) -> Any:
+            request.setHeader(b"x-marked", b"yes")
+            return super().render(request)
+
+    own = WSGIResource(reactor, None, giving([b"application"]))
+    vars(own)["render"] = lambda request: b"own"
+    root = Resource()
+    root.putChild(b"own", own)
+    root.putChild(b"marked", Marked(reactor, None, giving([b"application"])))
+    with TestClient(Site(root)) as client:
+        assert client.get("/own").body == b"own"
+        marked = client.get("/marked")
+    assert marked.body == b"application"
+    assert marked.headers.getRawHeaders(b"x-marked") == [b"yes"]
+
+
 async def settled(value: Callable[[], int]) -> int:
     """The value once it hasn't changed for a while."""
     last, since = value(), time.monotonic()
